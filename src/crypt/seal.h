@@ -39,6 +39,9 @@ const char *facet_name(enum facet facet); /* "unknown" for other numbers */
 /* The key of one facet. object_key: KEY_BYTES. */
 enum sd_err facet_key(struct span object_key, enum facet facet, struct secret *ret) SD_MUST_CHECK;
 
+/* An attachment's object id: first 16 bytes of SHA-256("sealdesk attachment" || letter || u16 index, little endian). In facet.c. */
+enum sd_err attachment_object_id(const struct object_id *letter, uint16_t index, struct object_id *ret) SD_MUST_CHECK;
+
 enum sd_err seal_facet(struct span facet_key, const struct object_id *object, enum facet facet, struct span plain,
                        struct buf *to) SD_MUST_CHECK;
 /* max_plain: what the caller accepts; SD_ERR_LIMIT when more is claimed. SD_ERR_FORGED when anything was changed. */

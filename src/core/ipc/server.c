@@ -1,0 +1,119 @@
+#include "core/ipc/ipc.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ANSWER_MS 2000 /* a peer that does not read its answers for so long is broken */
+#define OPS_MAX 64     /* operation numbers per service */
+
+struct ipc_conn {
+    atomic_uint refs;
+    int fd;
+    uint32_t peer;
+    uint32_t uid;
+    uint16_t instance;
+    atomic_uint_least64_t seen; /* bit per operation number */
+};
+
+struct ipc_conn *ipc_conn_new(int fd, uint32_t peer, uint16_t instance) {
+    struct ipc_conn *conn = calloc(1, sizeof *conn);
+    if (conn)
+        *conn = (struct ipc_conn){.refs = 1, .fd = fd, .peer = peer, .uid = UINT32_MAX, .instance = instance};
+    return conn;
+}
+
+struct ipc_conn *ipc_conn_ref(struct ipc_conn *conn) {
+    atomic_fetch_add(&conn->refs, 1);
+    return conn;
+}
+
+void ipc_conn_unref(struct ipc_conn **conn) {
+    if (*conn && atomic_fetch_sub(&(*conn)->refs, 1) == 1) {
+        (void)close((*conn)->fd);
+        free(*conn);
+    }
+    *conn = NULL;
+}
+
+int ipc_conn_fd(const struct ipc_conn *conn) {
+    return conn->fd;
+}
+
+uint32_t ipc_conn_peer(const struct ipc_conn *conn) {
+    return conn->peer;
+}
+
+uint16_t ipc_conn_instance(const struct ipc_conn *conn) {
+    return conn->instance;
+}
+
+void ipc_conn_set_uid(struct ipc_conn *conn, uint32_t uid) {
+    conn->uid = uid;
+}
+
+uint32_t ipc_conn_uid(const struct ipc_conn *conn) {
+    return conn->uid;
+}
+
+static void call_free(struct ipc_call *call) {
+    ipc_msg_free(&call->msg);
+    ipc_conn_unref(&call->conn);
+    free(call);
+}
+
+static void send_answer(struct ipc_call *call, enum sd_err status, const struct ipc_out *out) {
+    struct ipc_msg head = {.id = call->msg->id, .op = call->msg->op, .is_reply = true, .status = status};
+    enum sd_err err = ipc_send(call->conn->fd, &head, out, deadline_in_ms(ANSWER_MS));
+    (void)err; /* the peer is gone or stuck: its own end shows at the next read */
+    call_free(call);
+}
+
+void ipc_refuse(struct ipc_call *call, enum sd_err status) {
+    struct ipc_out empty SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    send_answer(call, status ? status : SD_ERR_BUG, &empty);
+}
+
+void ipc_answer(struct ipc_call *call, const struct ipc_out *out) {
+    send_answer(call, SD_OK, out);
+}
+
+static const struct ipc_op *find_op(const struct ipc_op *ops, size_t count, uint16_t number) {
+    for (size_t i = 0; i < count; i++)
+        if (ops[i].number == number)
+            return &ops[i];
+    return NULL;
+}
+
+/* The table's own rules, before any handler. */
+static bool permitted(struct ipc_conn *conn, const struct ipc_op *op, const struct ipc_msg *msg, uint32_t state) {
+    if (!op || msg->is_reply || op->number >= OPS_MAX || !(op->peers & conn->peer) || !(op->states & state))
+        return false;
+    if (op->fd && msg->fd < 0)
+        return false;
+    uint64_t bit = UINT64_C(1) << op->number;
+    return !(atomic_fetch_or(&conn->seen, bit) & bit) || !op->once;
+}
+
+enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
+                          struct deadline deadline) {
+    struct ipc_msg *msg = NULL;
+    enum sd_err err = ipc_recv(conn->fd, deadline, &msg);
+    if (err)
+        return err;
+    const struct ipc_op *op = find_op(ops, op_count, msg->op);
+    if (!permitted(conn, op, msg, state)) {
+        ipc_msg_free(&msg);
+        return SD_ERR_PROTOCOL;
+    }
+    struct ipc_call *call = malloc(sizeof *call);
+    if (!call) {
+        ipc_msg_free(&msg);
+        return SD_ERR_NOMEM;
+    }
+    *call = (struct ipc_call){ipc_conn_ref(conn), msg};
+    err = op->route(ctx, call);
+    if (err)
+        call_free(call); /* it did not decode: nobody has it */
+    return err;
+}
