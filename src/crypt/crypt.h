@@ -2,14 +2,18 @@
  * crypt.h - the cryptography Sealdesk uses, in its own words; the one place that calls OpenSSL (through EVP). TLS is in tls.h,
  * sealing of objects in seal.h.
  *
- * All functions are thread-safe. SD_ERR_FORGED says that data did not authenticate; SD_ERR_BUG that OpenSSL refused what it must
- * not refuse.
+ * All functions are thread-safe. SD_ERR_FORGED says that data did not authenticate; SD_ERR_BUG that OpenSSL refused what it
+ * must not refuse.
  */
 #ifndef SD_CRYPT_CRYPT_H
 #define SD_CRYPT_CRYPT_H
 
 #include "core/buf.h"
 #include "core/secret.h"
+
+/* Loads the algorithms, which the first use does anyway; a process calls it before it confines itself. No configuration file of
+ * OpenSSL is read, then or later. */
+enum sd_err crypt_start(void) SD_MUST_CHECK;
 
 #define SHA256_BYTES 32
 #define KEY_BYTES 32 /* symmetric keys, X25519 keys, Ed25519 seeds */
@@ -47,7 +51,7 @@ enum sd_err crypt_unwrap_buf(struct span key, struct span aad, struct span wrapp
 
 /* HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, single shot (RFC 9180 §6.1). */
 enum sd_err hpke_keypair(struct secret *ret_private, uint8_t ret_public[KEY_BYTES]) SD_MUST_CHECK;
-/* Appends enc (32 bytes) and the ciphertext with tag. */
+/* Appends enc (32 bytes) and the ciphertext with tag. SD_ERR_PARSE: public_key is no usable point. */
 enum sd_err hpke_seal(const uint8_t public_key[KEY_BYTES], struct span info, struct span aad, struct span plain,
                       struct buf *to) SD_MUST_CHECK;
 enum sd_err hpke_open(const struct secret *private_key, struct span info, struct span aad, struct span sealed,
@@ -55,9 +59,10 @@ enum sd_err hpke_open(const struct secret *private_key, struct span info, struct
 
 /* Signatures. Private keys are PKCS #8 DER in a secret; public keys SubjectPublicKeyInfo DER, or raw 32 bytes for Ed25519. */
 enum sign_algorithm { SIGN_RSA_SHA256 = 1, SIGN_ED25519 = 2 };
+/* rsa_bits: 2048 to 4096, else SD_ERR_LIMIT. Appends the SubjectPublicKeyInfo. */
 enum sd_err sign_generate(enum sign_algorithm algorithm, unsigned rsa_bits, struct secret *ret_private,
                           struct buf *public_der) SD_MUST_CHECK;
-/* A private key parsed once and used from several threads. */
+/* A private key parsed once and used from several threads. SD_ERR_PARSE: no such key, or RSA under 1024 bits. */
 struct signer;
 enum sd_err signer_new(enum sign_algorithm algorithm, const struct secret *private_der, struct signer **ret) SD_MUST_CHECK;
 void signer_free(struct signer **signer);
@@ -65,7 +70,8 @@ void signer_free(struct signer **signer);
 enum sd_err signer_sign(const struct signer *signer, struct span data, struct buf *to) SD_MUST_CHECK;
 
 struct verify_key;
-/* public_key: SPKI DER or bare PKCS #1 RSAPublicKey DER (both occur in DKIM), or 32 raw bytes for Ed25519. SD_ERR_PARSE. */
+/* public_key: SPKI DER or bare PKCS #1 RSAPublicKey DER (both occur in DKIM), or 32 raw bytes for Ed25519. SD_ERR_PARSE;
+ * SD_ERR_LIMIT for RSA over 8192 bits or with an exponent over 64 bits (a stranger's key must not cost us milliseconds). */
 enum sd_err verify_key_new(enum sign_algorithm algorithm, struct span public_key, struct verify_key **ret) SD_MUST_CHECK;
 void verify_key_free(struct verify_key **key);
 unsigned verify_key_bits(const struct verify_key *key); /* RSA modulus; 256 for Ed25519 */

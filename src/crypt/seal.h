@@ -4,7 +4,8 @@
  * Layout: suite byte (1 = zstd without dictionary, then AES-256-GCM in chunks of 64 KiB), u64 plaintext length, then per chunk
  * ciphertext and tag. The nonce is the chunk's counter and a last-chunk flag; object id, facet and header are associated data,
  * so chunks cannot be reordered, cut off, or taken to another object. Each facet has its own key: HKDF of the object's key with
- * the facet's number. Opening buffers and gives nothing before all has authenticated.
+ * the facet's number. As the nonces start at 0 with every sealing, one facet key seals once: a changed facet is a new object
+ * with a new key. Opening buffers and gives nothing before all has authenticated.
  */
 #ifndef SD_CRYPT_SEAL_H
 #define SD_CRYPT_SEAL_H
@@ -39,12 +40,14 @@ const char *facet_name(enum facet facet); /* "unknown" for other numbers */
 /* The key of one facet. object_key: KEY_BYTES. */
 enum sd_err facet_key(struct span object_key, enum facet facet, struct secret *ret) SD_MUST_CHECK;
 
-/* An attachment's object id: first 16 bytes of SHA-256("sealdesk attachment" || letter || u16 index, little endian). In facet.c. */
+/* An attachment's object id: first 16 bytes of SHA-256("sealdesk attachment" || letter || u16 index, little endian). In
+ * facet.c. */
 enum sd_err attachment_object_id(const struct object_id *letter, uint16_t index, struct object_id *ret) SD_MUST_CHECK;
 
 enum sd_err seal_facet(struct span facet_key, const struct object_id *object, enum facet facet, struct span plain,
                        struct buf *to) SD_MUST_CHECK;
-/* max_plain: what the caller accepts; SD_ERR_LIMIT when more is claimed. SD_ERR_FORGED when anything was changed. */
+/* max_plain: what the caller accepts; SD_ERR_LIMIT when more is claimed. SD_ERR_FORGED when anything was changed; then
+ * `to` has not grown. */
 enum sd_err open_facet(struct span facet_key, const struct object_id *object, enum facet facet, struct span sealed,
                        size_t max_plain, struct buf *to) SD_MUST_CHECK;
 
