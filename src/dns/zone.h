@@ -1,0 +1,21 @@
+/*
+ * zone.h - dns.local_data: lines as a zone file has them (RFC 1035 §5.1), one record each, absolute names; ';' and '#' begin a
+ * comment line. A quoted string over 255 bytes is cut into several, so that a DKIM key may be pasted whole.
+ */
+#ifndef SD_DNS_ZONE_H
+#define SD_DNS_ZONE_H
+
+#include "core/buf.h"
+
+#define ZONE_BYTES_MAX ((size_t)8 * 1024 * 1024) /* the whole file; tests and the demo have a few KiB */
+#define ZONE_LINE_BYTES 32768                    /* under libunbound's record buffer */
+
+/* Calls add with each record as a NUL-terminated line. Stops at the first error; *ret_line is its line number. SD_ERR_PARSE for
+ * a line with NUL or over ZONE_LINE_BYTES. */
+typedef enum sd_err zone_add(void *ctx, const char *record);
+enum sd_err zone_read(struct span file, zone_add *add, void *ctx, size_t *ret_line) SD_MUST_CHECK;
+
+/* One record line with its overlong quoted strings cut. */
+void zone_put_record(struct buf *to, struct span line);
+
+#endif
