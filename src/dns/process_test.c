@@ -269,15 +269,29 @@ static void test_bad_peer(void **state) {
     assert_int_equal(ask(r, "sender.example", DNS_A).outcome, DNS_FOUND);
 }
 
-/* The way that the inspector goes for every letter: not timed, but counted so that a build log shows it. */
-static void test_hit_rate(void **state) {
+static void ask_together(struct running *r, struct ipc_ticket **tickets, size_t n) {
+    struct dns_query_req req = {.name = SPAN("sender.example"), .type = DNS_TXT};
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(dns_query_start(r->dns, &req, deadline_in_ms(WAIT_MS), &tickets[i]), SD_OK);
+    for (size_t i = 0; i < n; i++) {
+        struct ipc_msg *msg = NULL;
+        struct dns_query_rep rep;
+        assert_int_equal(dns_query_wait(r->dns, &tickets[i], deadline_in_ms(WAIT_MS), &msg, &rep), SD_OK);
+        assert_int_equal(rep.outcome, DNS_FOUND);
+        ipc_msg_free(&msg);
+    }
+}
+
+/* What the inspector does all day. No limit, because machines differ; the log shows the cost. */
+static void test_hits(void **state) {
+    enum { ROUNDS = 400, TOGETHER = 50 };
+    struct ipc_ticket *tickets[TOGETHER];
     struct running *r = *state;
-    enum { N = 20000 };
-    assert_int_equal(ask(r, "sender.example", DNS_TXT).outcome, DNS_FOUND);
     int64_t start = clock_mono_ns();
-    for (int i = 0; i < N; i++)
-        assert_int_equal(ask(r, "sender.example", DNS_TXT).outcome, DNS_FOUND);
-    print_message("%d cached answers, %.1f us each\n", N, (double)(clock_mono_ns() - start) / 1000 / N);
+    for (int i = 0; i < ROUNDS; i++)
+        ask_together(r, tickets, TOGETHER);
+    print_message("%d cached answers, %.1f us each\n", ROUNDS * TOGETHER,
+                  (double)(clock_mono_ns() - start) / 1000 / (ROUNDS * TOGETHER));
 }
 
 static int start_local(void **state) {
@@ -396,7 +410,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_names_that_cannot_exist),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_bad_peer),
-        cmocka_unit_test(test_hit_rate),
+        cmocka_unit_test(test_hits),
     };
     const struct CMUnitTest others[] = {cmocka_unit_test(test_wrong_settings), cmocka_unit_test(test_forwarder)};
     if (argc != 2)
