@@ -145,6 +145,11 @@ enum sd_err auth_judge(const struct auth_envelope *envelope, const struct mail_m
  */
 void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to);
 
+/* Parts of it, for head cards: {"spf","dkim","dmarc"}; [{"id","sentence"}…]; [id…]. */
+void auth_checks_json(const struct auth_judgement *judgement, struct buf *to);
+void auth_signals_json(const struct auth_judgement *judgement, struct buf *to);
+void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *to);
+
 /* ---- pieces, each in its own file ---- */
 
 /* RFC 7208 check_host() for one identity. */

@@ -64,11 +64,16 @@ struct ipc_client *role_client(struct role_ctx *ctx, const char *service) {
 }
 
 enum sd_err role_thread(const char *name, void *(*run)(void *), void *arg, unsigned long *ret_thread) {
+    return role_thread_sized(name, ROLE_STACK_BYTES, run, arg, ret_thread);
+}
+
+enum sd_err role_thread_sized(const char *name, size_t stack_bytes, void *(*run)(void *), void *arg,
+                              unsigned long *ret_thread) {
     pthread_attr_t attr;
     pthread_t thread;
     if (pthread_attr_init(&attr) != 0)
         return SD_ERR_NOMEM;
-    int rc = pthread_attr_setstacksize(&attr, ROLE_STACK_BYTES);
+    int rc = pthread_attr_setstacksize(&attr, stack_bytes);
     if (rc == 0)
         rc = pthread_create(&thread, &attr, run, arg);
     (void)pthread_attr_destroy(&attr);

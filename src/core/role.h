@@ -47,6 +47,9 @@ struct ipc_client *role_client(struct role_ctx *ctx, const char *service);
 /* A detached-never, joinable thread with a small named stack, for use after confinement. */
 #define ROLE_STACK_BYTES ((size_t)256 * 1024)
 enum sd_err role_thread(const char *name, void *(*run)(void *), void *arg, unsigned long *ret_thread) SD_MUST_CHECK;
+/* The same with a stack of another size. */
+enum sd_err role_thread_sized(const char *name, size_t stack_bytes, void *(*run)(void *), void *arg,
+                              unsigned long *ret_thread) SD_MUST_CHECK;
 
 /* Rings a bell (eventfd): wakes the process at the other end; never blocks. */
 void bell_ring(int fd);

@@ -107,7 +107,10 @@ static enum sd_err change_root(const struct sandbox_spec *spec, struct what *wha
         miss(what, "not started as root: roles share one user");
         return SD_OK;
     }
-    if (chroot(spec->data_dir) != 0 || chdir("/") != 0)
+    char empty[4096]; /* a role without files gets a root without files */
+    if (snprintf(empty, sizeof empty, "%s/run/empty", spec->data_dir) >= (int)sizeof empty)
+        return SD_ERR_LIMIT;
+    if (chroot(spec->paths[0].dir ? spec->data_dir : empty) != 0 || chdir("/") != 0)
         return SD_ERR_IO;
     what->root = true;
     *ret_data_dir = "";
@@ -157,7 +160,7 @@ static const int base_calls[] = {
     SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select),
     SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
     SCMP_SYS(eventfd2), SCMP_SYS(pipe2), SCMP_SYS(tgkill), SCMP_SYS(restart_syscall), SCMP_SYS(getrusage), SCMP_SYS(sysinfo),
-    SCMP_SYS(uname), SCMP_SYS(membarrier), SCMP_SYS(dup), SCMP_SYS(sendmmsg),
+    SCMP_SYS(uname), SCMP_SYS(membarrier), SCMP_SYS(dup), SCMP_SYS(sendmmsg), SCMP_SYS(prlimit64), SCMP_SYS(clock_getres),
 };
 
 static const int file_calls[] = {

@@ -1,0 +1,47 @@
+# A thin front for Meson and Ninja. `make demo` and `make test` are all a newcomer needs; both install what they need (as root).
+BUILD ?= build
+NINJA_FLAGS ?=
+SHELL := /bin/bash
+
+.PHONY: demo test deps build asan tsan fuzz bench format lint install clean check-sources
+
+build: deps
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
+	@ninja $(NINJA_FLAGS) -C $(BUILD)
+
+deps:
+	@packaging/deps.sh
+
+demo: build
+	@$(BUILD)/sealdesk demo
+
+test: build
+	@tests/run.sh $(BUILD)
+
+asan: deps
+	@[ -f $(BUILD)-asan/build.ninja ] || meson setup $(BUILD)-asan -Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C $(BUILD)-asan
+	@SEALDESK_ASAN=1 tests/run.sh $(BUILD)-asan
+
+tsan: deps
+	@[ -f $(BUILD)-tsan/build.ninja ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
+	@ninja -C $(BUILD)-tsan
+	@meson test -C $(BUILD)-tsan --suite unit --print-errorlogs
+
+fuzz: deps
+	@fuzz/run.sh
+
+bench: build
+	@bench/run.sh $(BUILD)
+
+format:
+	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h')
+
+lint: build
+	@tests/lint/run.sh $(BUILD)
+
+install: build
+	@meson install -C $(BUILD)
+
+clean:
+	@rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz

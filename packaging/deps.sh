@@ -1,0 +1,23 @@
+#!/bin/bash
+# Installs the Debian 12 packages that building, testing and the demo need; does nothing when they are there.
+set -euo pipefail
+packages=(
+  gcc clang clang-format libclang-rt-14-dev meson ninja-build pkg-config git
+  libssl-dev libargon2-dev libseccomp-dev libgumbo-dev libicu-dev libunbound-dev libmicrohttpd-dev libconfuse-dev libjansson-dev
+  libsqlite3-dev libpsl-dev libidn2-dev libzstd-dev libcurl4-openssl-dev libcmocka-dev
+  ca-certificates dns-root-data openssl sqlite3
+  python3 python3-pytest python3-yaml python3-jsonschema python3-dkim python3-spf python3-cryptography python3-requests
+)
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" -ne 0 ]; then
+  exec sudo "$0"
+fi
+echo "installing: ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

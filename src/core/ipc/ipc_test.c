@@ -1,0 +1,232 @@
+/* The channel between processes: round trips of every message kind, hostile bytes, many callers, a service that dies. */
+#include "core/ipc/cards.h"
+#include "core/ipc/control.h"
+#include "core/ipc/dns.h"
+#include "core/ipc/inspect.h"
+#include "core/ipc/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define IPC_DEF "core/ipc/dns.def"
+#define IPC_TABLE dns_ops
+#include "core/ipc/gen_dispatch.h"
+
+/* Answers with the question's name as the only record; the type is the number of extra milliseconds it takes. */
+enum sd_err dns_on_query(SD_UNUSED void *ctx, struct ipc_call *call, const struct dns_query_req *req) {
+    if (span_eq(req->name, SPAN("refuse.me")))
+        return SD_ERR_BUSY;
+    if (req->type)
+        (void)poll(NULL, 0, req->type);
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(1024);
+    struct dns_query_rep rep = {.outcome = 1, .ttl_s = 60};
+    ipc_list_add(&rep.records, &raw, req->name);
+    dns_query_reply(call, &rep);
+    return SD_OK;
+}
+
+static void *serve(void *arg) {
+    struct ipc_conn *conn = ipc_conn_new(*(int *)arg, PEER_INSPECT, 0);
+    enum sd_err err = SD_OK;
+    while (err == SD_OK || err == SD_ERR_TIMEOUT)
+        err = ipc_serve_one(conn, dns_ops, SD_COUNT(dns_ops), 1, NULL, deadline_in_ms(10000));
+    ipc_conn_unref(&conn);
+    return (void *)(intptr_t)err;
+}
+
+static enum sd_err ask(struct ipc_client *client, const char *name, uint16_t type, int64_t ms) {
+    struct ipc_msg *msg = NULL;
+    struct dns_query_rep rep;
+    enum sd_err err = dns_query_call(client, &(struct dns_query_req){.name = span_cstr(name), .type = type}, deadline_in_ms(ms),
+                                     &msg, &rep);
+    if (err == SD_OK) {
+        struct ipc_list_iter iter = ipc_list_start(rep.records);
+        struct span record = SPAN_NONE;
+        assert_true(ipc_list_next(&iter, &record));
+        assert_true(span_eq(record, span_cstr(name)));
+    }
+    ipc_msg_free(&msg);
+    return err;
+}
+
+static void *ask_many(void *arg) {
+    char name[32];
+    for (int i = 0; i < 500; i++) {
+        (void)snprintf(name, sizeof name, "n%d-%lx.example", i, (unsigned long)pthread_self());
+        if (ask(arg, name, 0, 5000) != SD_OK)
+            return "failed";
+    }
+    return NULL;
+}
+
+static void test_many_callers_one_channel(SD_UNUSED void **state) {
+    int pair[2];
+    pthread_t server, callers[8];
+    void *result;
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_client *client = ipc_client_new("dns");
+    ipc_client_attach(client, pair[1]);
+    assert_int_equal(pthread_create(&server, NULL, serve, &pair[0]), 0);
+    for (size_t i = 0; i < SD_COUNT(callers); i++)
+        assert_int_equal(pthread_create(&callers[i], NULL, ask_many, client), 0);
+    for (size_t i = 0; i < SD_COUNT(callers); i++) {
+        assert_int_equal(pthread_join(callers[i], &result), 0);
+        assert_null(result);
+    }
+    assert_int_equal(ask(client, "refuse.me", 0, 1000), SD_ERR_BUSY);
+    assert_int_equal(ask(client, "slow.example", 300, 50), SD_ERR_TIMEOUT);
+    assert_int_equal(ask(client, "after.example", 0, 2000), SD_OK); /* the late answer went nowhere */
+    ipc_client_attach(client, -1);
+    assert_int_equal(pthread_join(server, &result), 0);
+    assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
+}
+
+static void *kill_soon(void *arg) {
+    (void)poll(NULL, 0, 50);
+    (void)shutdown(*(int *)arg, SHUT_RDWR);
+    return NULL;
+}
+
+static void test_service_dies_and_comes_back(SD_UNUSED void **state) {
+    int pair[2], second[2];
+    pthread_t killer, server;
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_client *client = ipc_client_new("dns");
+    ipc_client_attach(client, pair[1]);
+    assert_int_equal(pthread_create(&killer, NULL, kill_soon, &pair[0]), 0);
+    assert_int_equal(ask(client, "never.example", 0, 5000), SD_ERR_UNAVAILABLE);
+    assert_int_equal(pthread_join(killer, NULL), 0);
+    assert_true(ipc_client_broken(client));
+    assert_int_equal(ask(client, "nobody.example", 0, 50), SD_ERR_UNAVAILABLE);
+    assert_int_equal(ipc_pair(second), SD_OK);
+    ipc_client_attach(client, second[1]);
+    assert_int_equal(pthread_create(&server, NULL, serve, &second[0]), 0);
+    assert_int_equal(ask(client, "again.example", 0, 2000), SD_OK);
+    ipc_client_attach(client, -1);
+    assert_int_equal(pthread_join(server, NULL), 0);
+    (void)close(pair[0]);
+}
+
+/* Sends raw bytes to a server and tells what it did with the peer. */
+static enum sd_err served(const void *bytes, size_t n, uint32_t peer, uint32_t state) {
+    int pair[2];
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    assert_int_equal(send(pair[1], bytes, n, 0), (ssize_t)n);
+    struct ipc_conn *conn = ipc_conn_new(pair[0], peer, 0);
+    enum sd_err err = ipc_serve_one(conn, dns_ops, SD_COUNT(dns_ops), state, NULL, deadline_in_ms(1000));
+    ipc_conn_unref(&conn);
+    (void)close(pair[1]);
+    return err;
+}
+
+static void test_hostile_peers_are_dropped(SD_UNUSED void **state) {
+    struct buf b = buf_new(1024);
+    buf_u32(&b, 7);          /* id */
+    buf_u16(&b, 1);          /* operation query */
+    buf_u16(&b, 0);          /* request */
+    buf_u32(&b, 0);          /* status */
+    buf_u32(&b, 4 + 1 + 2);  /* body bytes */
+    buf_blob(&b, SPAN("x"));
+    buf_u16(&b, 0);
+    assert_int_equal(served(b.p, b.n, PEER_INSPECT, 1), SD_OK);
+    assert_int_equal(served(b.p, b.n, PEER_EDGE, 1), SD_ERR_PROTOCOL);   /* wrong peer */
+    assert_int_equal(served(b.p, b.n, PEER_INSPECT, 2), SD_ERR_PROTOCOL); /* wrong state */
+    for (size_t n = 1; n < b.n; n++)
+        assert_int_equal(served(b.p, n, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* cut short */
+    buf_byte(&b, 0);
+    assert_int_equal(served(b.p, b.n, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* trailing byte */
+    b.p[12]++;
+    assert_int_equal(served(b.p, b.n, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* trailing byte that is counted */
+    b.p[12]--;
+    b.p[4] = 9;
+    assert_int_equal(served(b.p, b.n - 1, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* unknown operation */
+    b.p[4] = 1;
+    b.p[6] = 1;
+    assert_int_equal(served(b.p, b.n - 1, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* a reply nobody asked for */
+    buf_free(&b);
+}
+
+static void test_large_payload_travels_sealed(SD_UNUSED void **state) {
+    int pair[2];
+    struct ipc_msg *msg = NULL;
+    struct buf big = buf_new(1 << 20);
+    buf_fill(&big, 'x', 1 << 20);
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct inspect_examine_req req = {.message = buf_span(&big)};
+    assert_int_equal(inspect_examine_req_encode(&out, &req), SD_OK);
+    assert_int_equal(ipc_send(pair[0], &(struct ipc_msg){.id = 1, .op = 2}, &out, deadline_in_ms(1000)), SD_OK);
+    assert_int_equal(ipc_recv(pair[1], deadline_in_ms(1000), &msg), SD_OK);
+    struct inspect_examine_req got;
+    assert_int_equal(inspect_examine_req_decode(msg->body, msg, &got), SD_OK);
+    assert_true(span_eq(got.message, buf_span(&big)));
+    ipc_msg_free(&msg);
+    buf_free(&big);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
+static void test_unsealed_memory_is_refused(SD_UNUSED void **state) {
+    int fd = memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct span mapped = SPAN_NONE;
+    assert_int_equal(write(fd, "0123456789", 10), 10);
+    assert_int_equal(map_sealed(fd, 10, &mapped), SD_ERR_PROTOCOL); /* the sender could still change it */
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL), 0);
+    assert_int_equal(map_sealed(fd, 11, &mapped), SD_ERR_PROTOCOL); /* claims more than there is */
+    assert_int_equal(map_sealed(fd, 10, &mapped), SD_OK);
+    assert_true(span_eq(mapped, SPAN("0123456789")));
+    (void)close(fd);
+}
+
+static void test_limits_hold_on_both_sides(SD_UNUSED void **state) {
+    struct ipc_out out = ipc_out_new();
+    char name[300] = {0};
+    memset(name, 'a', 299);
+    assert_int_equal(dns_query_req_encode(&out, &(struct dns_query_req){.name = span_cstr(name)}), SD_ERR_LIMIT);
+    ipc_out_free(&out);
+    struct buf b = buf_new(1024);
+    struct dns_query_req req;
+    buf_blob(&b, span_cstr(name));
+    buf_u16(&b, 1);
+    assert_int_equal(dns_query_req_decode(buf_span(&b), NULL, &req), SD_ERR_LIMIT);
+    buf_free(&b);
+}
+
+static void test_text_fields_are_utf8(SD_UNUSED void **state) {
+    struct buf b = buf_new(64);
+    struct cards_mailbox_v1 box;
+    buf_blob(&b, SPAN("\xc3\x28"));
+    buf_blob(&b, SPAN("a@b"));
+    assert_int_equal(cards_mailbox_v1_decode(buf_span(&b), NULL, &box), SD_ERR_PARSE);
+    buf_free(&b);
+}
+
+static void test_dump_tells_no_content(SD_UNUSED void **state) {
+    struct buf b = buf_new(1024);
+    struct keeper_sign_in_req req = {.email = SPAN("who@example.com"), .password = SPAN("correct horse battery")};
+    keeper_sign_in_req_dump(&req, &b);
+    assert_int_equal(span_search(buf_span(&b), SPAN("horse")), b.n);
+    assert_int_equal(span_search(buf_span(&b), SPAN("who@")), b.n);
+    assert_true(span_starts(buf_span(&b), SPAN("keeper.sign_in.req email[15]")));
+    buf_free(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_many_callers_one_channel),  cmocka_unit_test(test_service_dies_and_comes_back),
+        cmocka_unit_test(test_hostile_peers_are_dropped), cmocka_unit_test(test_large_payload_travels_sealed),
+        cmocka_unit_test(test_unsealed_memory_is_refused), cmocka_unit_test(test_limits_hold_on_both_sides),
+        cmocka_unit_test(test_text_fields_are_utf8),      cmocka_unit_test(test_dump_tells_no_content),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

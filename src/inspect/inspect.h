@@ -1,0 +1,49 @@
+/*
+ * inspect.h - inside the inspector: what judging a letter needs. Threads share this and nothing else; every letter has an arena.
+ */
+#ifndef SD_INSPECT_INSPECT_H
+#define SD_INSPECT_INSPECT_H
+
+#include "auth/auth.h"
+#include "core/ipc/inspect.h"
+#include "core/role.h"
+
+#define OWN_DOMAINS_MAX 64
+#define LETTER_ARENA_BYTES ((size_t)48 * 1024 * 1024) /* the part table of the worst letter, decoded names, judgement */
+#define JUDGE_MS 25000                                /* the edge waits 30 s: better our tempfail than its time-out */
+
+struct inspector {
+    const struct config *config;
+    struct dns_source dns;
+    struct span own_domains[OWN_DOMAINS_MAX];
+    size_t own_domain_count;
+};
+
+enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) SD_MUST_CHECK;
+enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct inspect_examine_req *req) SD_MUST_CHECK;
+
+/* What the facets of a letter told beyond the judgement. */
+struct letter_facets {
+    struct buf bundle;             /* cards_facet_v1 after another, each as a blob */
+    mail_ambiguities ambiguities;  /* found while decoding */
+    uint16_t attachments;
+};
+
+/* Head card, text, and a FILE per attachment. */
+enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement, enum disposition disposition,
+                        struct letter_facets *ret) SD_MUST_CHECK;
+
+/* Message-ID and references as hashes; the hash of no Message-ID is all zero. */
+struct letter_ids {
+    uint8_t message_id_hash[32];
+    struct ipc_list reference_hashes;
+    struct buf raw;
+};
+enum sd_err letter_ids_make(const struct mail_message *message, struct letter_ids *ret) SD_MUST_CHECK;
+
+/* ASCII lower case, in the arena. */
+struct span lower_case(struct span s, struct arena *arena);
+/* At most max bytes, cut between characters; empty when it is not UTF-8 at all. */
+struct span text_at_most(struct span s, size_t max);
+
+#endif

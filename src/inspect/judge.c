@@ -1,0 +1,110 @@
+#include "inspect/inspect.h"
+
+#include "core/ipc/states.h"
+#include "core/log.h"
+
+static struct auth_envelope envelope_of(const struct inspect_judge_req *req) {
+    struct auth_envelope envelope = {.helo = req->helo, .mail_from = req->mail_from, .tls_version = req->tls,
+                                     .received_unix_ms = req->received_ms};
+    for (size_t i = 0; i < sizeof envelope.ip; i++)
+        envelope.ip[i] = req->ip.p[i];
+    return envelope;
+}
+
+static struct auth_policy policy_of(const struct inspector *in) {
+    const char *hostname = config_text(in->config, "main.hostname");
+    return (struct auth_policy){.authserv_id = *hostname ? span_cstr(hostname) : SPAN("localhost"),
+                                .own_domains = in->own_domains,
+                                .own_domain_count = in->own_domain_count,
+                                .deadline = deadline_in_ms(JUDGE_MS),
+                                .psl_org_domain = config_bool(in->config, "inspect.public_suffix")};
+}
+
+static void put_cuts(const struct auth_judgement *judgement, const uint8_t *start, struct ipc_list *cuts, struct buf *raw) {
+    for (size_t i = 0; i < judgement->cut_count; i++) {
+        struct buf cut SD_CLEANUP(buf_free) = buf_new(8);
+        buf_u32(&cut, (uint32_t)(judgement->cuts[i].p - start));
+        buf_u32(&cut, (uint32_t)judgement->cuts[i].n);
+        ipc_list_add(cuts, raw, buf_span(&cut));
+    }
+}
+
+/* Decoding may show that a letter can be read in two ways after the sender was judged: then it is held after all. */
+static enum disposition after_decoding(enum disposition disposition, mail_ambiguities found) {
+    bool passes = disposition == DISPOSITION_ACCEPT || disposition == DISPOSITION_FLAG;
+    return passes && mail_ambiguity_severe(found) ? DISPOSITION_REVIEW : disposition;
+}
+
+struct work {
+    struct arena *arena;
+    struct mail_message message;
+    struct auth_judgement judgement;
+    struct letter_facets facets;
+    struct letter_ids ids;
+    struct buf verdict;
+    struct buf cuts;
+};
+
+static void work_free(struct work *w) {
+    buf_free(&w->facets.bundle);
+    buf_free(&w->ids.raw);
+    buf_free(&w->verdict);
+    buf_free(&w->cuts);
+    arena_free(&w->arena);
+}
+
+static bool refused(enum disposition disposition) {
+    return disposition == DISPOSITION_REJECT || disposition == DISPOSITION_TEMPFAIL;
+}
+
+/* Facets and ids are made only for a letter that will be kept. */
+static enum sd_err judge(const struct inspector *in, const struct inspect_judge_req *req, struct work *w) {
+    const struct auth_envelope envelope = envelope_of(req);
+    const struct auth_policy policy = policy_of(in);
+    enum sd_err err = req->envelope_only ? SD_OK : mail_parse(req->letter, w->arena, &w->message);
+    if (err == SD_OK)
+        err = auth_judge(&envelope, req->envelope_only ? NULL : &w->message, &policy, &in->dns, w->arena, &w->judgement);
+    if (err || req->envelope_only || refused(w->judgement.disposition))
+        return err;
+    err = facets_make(&w->message, &w->judgement, w->judgement.disposition, &w->facets);
+    if (err)
+        return err;
+    w->judgement.ambiguities |= w->facets.ambiguities;
+    w->judgement.disposition = after_decoding(w->judgement.disposition, w->facets.ambiguities);
+    return letter_ids_make(&w->message, &w->ids);
+}
+
+static void answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
+    const struct auth_judgement *j = &w->judgement;
+    bool automatic = !req->envelope_only && (mail_is_automatic(&w->message) || req->mail_from.n == 0);
+    auth_judgement_json(j, &w->verdict);
+    struct inspect_judge_rep rep = {
+        .disposition = (uint8_t)j->disposition,
+        .trust = (uint8_t)j->trust,
+        .state = w->facets.attachments ? OBJECT_UNSCANNED : OBJECT_CLEAN,
+        .smtp_reply = text_at_most(j->smtp_reply, 512),
+        .verdict = buf_span(&w->verdict),
+        .prepend = span_sub(j->results_field, 0, 16384),
+        .from_address = span_sub(lower_case(j->from.address, w->arena), 0, 320),
+        .message_id_hash = span_of(w->ids.message_id_hash, 32),
+        .reference_hashes = w->ids.reference_hashes,
+        .automatic = automatic,
+        .attachments = w->facets.attachments,
+        .facets = buf_span(&w->facets.bundle),
+    };
+    put_cuts(j, req->letter.p, &rep.cuts, &w->cuts);
+    inspect_judge_reply(call, &rep);
+}
+
+enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) {
+    struct work w SD_CLEANUP(work_free) = {.arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(1024)};
+    if (!w.arena)
+        return SD_ERR_NOMEM;
+    enum sd_err err = judge(ctx, req, &w);
+    if (err == SD_OK && buf_err(&w.cuts) == SD_OK) {
+        answer(call, req, &w);
+        return SD_OK;
+    }
+    log_warn("inspect.judge", "error=%s", sd_err_name(err));
+    return err ? err : SD_ERR_LIMIT;
+}

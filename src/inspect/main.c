@@ -1,0 +1,81 @@
+/*
+ * sealdesk-inspect - judges letters: no network, no files, no secrets. Its threads read the channel of each peer; one letter, one
+ * thread, from the first byte to the verdict.
+ */
+#include "inspect/inspect.h"
+
+#include "auth/dns_ipc.h"
+#include "core/log.h"
+
+#define IPC_DEF "core/ipc/inspect.def"
+#define IPC_TABLE inspect_ops
+#include "core/ipc/gen_dispatch.h"
+
+#define PEERS_MAX 16
+#define KEEPER_THREADS 2                         /* answers are few */
+#define INSPECT_STACK_BYTES ((size_t)1024 * 1024) /* the HTML parser and ICU take more than a role's usual thread */
+
+static struct inspector inspector;
+static bool started;
+static struct ipc_conn *early[PEERS_MAX]; /* links that came before start */
+static size_t early_count;
+
+static void *serve(void *arg) {
+    struct ipc_conn *conn = arg;
+    enum sd_err err = SD_OK;
+    while (err == SD_OK) {
+        err = ipc_serve_one(conn, inspect_ops, SD_COUNT(inspect_ops), 1, &inspector, deadline_in_ms(60 * 60 * 1000));
+        if (err == SD_ERR_TIMEOUT)
+            err = SD_OK;
+    }
+    if (err != SD_ERR_CLOSED)
+        log_error("inspect.peer_dropped", "peer=%u error=%s", ipc_conn_peer(conn), sd_err_name(err));
+    ipc_conn_unref(&conn);
+    return NULL;
+}
+
+static enum sd_err serve_peer(struct ipc_conn *conn) {
+    int64_t threads = ipc_conn_peer(conn) == PEER_EDGE ? config_int(inspector.config, "inspect.threads") : KEEPER_THREADS;
+    enum sd_err err = SD_OK;
+    for (int64_t i = 0; i < threads && err == SD_OK; i++) {
+        unsigned long thread;
+        struct ipc_conn *ref = ipc_conn_ref(conn);
+        err = role_thread_sized("judge", INSPECT_STACK_BYTES, serve, ref, &thread);
+        if (err)
+            ipc_conn_unref(&ref);
+    }
+    ipc_conn_unref(&conn);
+    return err;
+}
+
+static enum sd_err prepare(struct role_ctx *ctx) {
+    inspector.config = role_config(ctx);
+    inspector.own_domain_count = config_domains(inspector.config, inspector.own_domains, OWN_DOMAINS_MAX);
+    inspector.dns = dns_over_ipc(role_client(ctx, "dns"));
+    return SD_OK;
+}
+
+static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
+    struct ipc_conn *conn = ipc_conn_new(fd, peer, instance);
+    if (!conn)
+        return SD_ERR_NOMEM;
+    if (started)
+        return serve_peer(conn);
+    if (early_count == PEERS_MAX)
+        return SD_ERR_LIMIT;
+    early[early_count++] = conn;
+    return SD_OK;
+}
+
+static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
+    enum sd_err err = SD_OK;
+    started = true;
+    for (size_t i = 0; i < early_count && err == SD_OK; i++)
+        err = serve_peer(early[i]);
+    return err;
+}
+
+int main(int argc, char **argv) {
+    static const struct role role = {.name = "inspect", .prepare = prepare, .on_peer = on_peer, .start = start};
+    return role_main(&role, argc, argv);
+}

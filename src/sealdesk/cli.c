@@ -1,0 +1,106 @@
+#include "sealdesk/cli.h"
+
+#include "core/ipc/keeper.h"
+#include "core/log.h"
+#include "sealdesk/listen.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <unistd.h>
+
+int exit_status_of(enum sd_err err) {
+    switch (err) {
+    case SD_OK:
+        return EXIT_YES;
+    case SD_ERR_CONFIG:
+        return EXIT_CONFIG;
+    case SD_ERR_DENIED:
+        return EXIT_NOT_ALLOWED;
+    case SD_ERR_BUSY:
+    case SD_ERR_TIMEOUT:
+    case SD_ERR_UNAVAILABLE:
+        return EXIT_TRY_AGAIN;
+    default:
+        return EXIT_NO;
+    }
+}
+
+bool take_common_option(int option, struct common_options *options) {
+    switch (option) {
+    case 'c':
+        options->conf = optarg;
+        return true;
+    case 'o':
+        if (options->override_count < OVERRIDES_MAX)
+            options->overrides[options->override_count++] = optarg;
+        return true;
+    case 'j':
+        options->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum sd_err load_common(const struct common_options *options, struct settings **ret) {
+    if (!options->conf) {
+        (void)fprintf(stderr, "sealdesk: -c CONF is missing: name the installation's sealdesk.conf\n");
+        return SD_ERR_CONFIG;
+    }
+    return settings_load(options->conf, options->overrides, options->override_count, ret);
+}
+
+/* Nobody serves the directory: a keeper of our own, joined to nobody but us. */
+static enum sd_err start_own(const struct settings *settings, struct door *door) {
+    door->own = (struct supervisor){.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_setup("sealdesk", LOG_LEVEL_WARN);
+    enum sd_err err = lock_data_dir(settings, &door->own.lock_fd);
+    if (err == SD_ERR_BUSY)
+        (void)fprintf(stderr, "%s: Sealdesk is starting or stopping: try again in a moment\n", settings->data_dir);
+    if (err)
+        return err;
+    door->is_own = true;
+    err = prepare_dirs(settings);
+    if (err)
+        return err;
+    (void)supervisor_add(&door->own, "keeper", 0);
+    err = supervisor_start(&door->own);
+    if (err == SD_OK)
+        err = supervisor_connect(&door->own, "keeper", PEER_ADMIN, &door->keeper);
+    if (err)
+        (void)fprintf(stderr, "the keeper does not start: %s. Its own message is above.\n", sd_err_text(err));
+    return err;
+}
+
+enum sd_err door_open(const struct settings *settings, struct door *door) {
+    char path[4096];
+    int fd = -1;
+    *door = (struct door){0};
+    (void)snprintf(path, sizeof path, "%s/run/admin.sock", settings->data_dir);
+    enum sd_err err = connect_private(path, &fd);
+    if (err == SD_OK) {
+        door->keeper = ipc_client_new("keeper");
+        if (door->keeper)
+            ipc_client_attach(door->keeper, fd);
+        return door->keeper ? SD_OK : SD_ERR_NOMEM;
+    }
+    if (err == SD_ERR_DENIED) {
+        (void)fprintf(stderr, "%s: only root, or the user who runs Sealdesk, may ask the keeper\n", path);
+        return err;
+    }
+    err = start_own(settings, door);
+    if (err)
+        door_close(door);
+    return err;
+}
+
+void door_close(struct door *door) {
+    if (door->keeper)
+        ipc_client_attach(door->keeper, -1);
+    if (!door->is_own)
+        return;
+    supervisor_stop(&door->own);
+    (void)close(door->own.lock_fd);
+    door->is_own = false;
+}

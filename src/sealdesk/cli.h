@@ -1,0 +1,64 @@
+/*
+ * cli.h - the command line: what commands share. Exit status: 0 yes, 1 no, 2 usage, 69 not running, 75 try again, 77 not allowed,
+ * 78 configuration (sysexits.h).
+ */
+#ifndef SD_SEALDESK_CLI_H
+#define SD_SEALDESK_CLI_H
+
+#include "sealdesk/supervisor.h"
+
+enum exit_status {
+    EXIT_YES = 0,
+    EXIT_NO = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_RUNNING = 69,
+    EXIT_TRY_AGAIN = 75,
+    EXIT_NOT_ALLOWED = 77,
+    EXIT_CONFIG = 78,
+};
+
+/* An error as exit status. */
+int exit_status_of(enum sd_err err);
+
+/* Commands; argv[0] is the command's own word. */
+int cmd_init(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_dns(int argc, char **argv);
+int cmd_user(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
+
+/* Options that most commands have: -c CONF, -o key=value …, --json. Others are left to the caller. */
+#define OVERRIDES_MAX 64
+struct common_options {
+    const char *conf; /* NULL: not given */
+    const char *overrides[OVERRIDES_MAX];
+    size_t override_count;
+    bool json;
+};
+/* One getopt_long result: true when it was a common option. */
+bool take_common_option(int option, struct common_options *options);
+#define COMMON_SHORT "c:o:jh"
+#define COMMON_LONG {"config", 1, NULL, 'c'}, {"option", 1, NULL, 'o'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}
+
+/* Loads what -c names, or says that it is missing. */
+enum sd_err load_common(const struct common_options *options, struct settings **ret) SD_MUST_CHECK;
+
+/* ---- the way to the keeper ---- */
+
+/* Through run/admin.sock when Sealdesk runs, else by a keeper of our own for as long as the door is open. */
+struct door {
+    struct supervisor own;
+    struct ipc_client *keeper;
+    bool is_own;
+};
+enum sd_err door_open(const struct settings *settings, struct door *door) SD_MUST_CHECK; /* says what failed */
+void door_close(struct door *door);
+
+/* zone.c: the DNS records to publish, as zone-file lines. json: keeper.public_keys. */
+enum sd_err put_zone(const struct settings *settings, struct span json, struct buf *to) SD_MUST_CHECK;
+
+#endif

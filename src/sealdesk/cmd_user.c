@@ -1,0 +1,216 @@
+/* sealdesk user add, user list; sealdesk audit verify, audit list: what the keeper does for root. */
+#include "sealdesk/cli.h"
+
+#include "core/codec.h"
+#include "core/ipc/keeper.h"
+#include "core/json_out.h"
+#include "core/role.h"
+#include "core/secret.h"
+
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ASK_MS 30000
+
+struct user_options {
+    struct common_options common;
+    const char *email, *name, *role, *password_file;
+    struct ipc_list queues;
+    struct buf queue_bytes;
+};
+
+static int user_usage(void) {
+    (void)fprintf(stderr, "usage: sealdesk user add -c CONF --email A --name N --role R [--queue Q …] --password-file F\n"
+                          "       sealdesk user list -c CONF [--json]\n"
+                          "roles: agent supervisor security privacy admin auditor; F may be - for standard input\n");
+    return EXIT_USAGE;
+}
+
+static bool parse_user(int argc, char **argv, struct user_options *o) {
+    static const struct option options[] = {COMMON_LONG, {"email", 1, NULL, 'E'}, {"name", 1, NULL, 'N'}, {"role", 1, NULL, 'R'},
+                                            {"queue", 1, NULL, 'Q'}, {"password-file", 1, NULL, 'P'}, {0}};
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
+        if (option == 'E')
+            o->email = optarg;
+        else if (option == 'N')
+            o->name = optarg;
+        else if (option == 'R')
+            o->role = optarg;
+        else if (option == 'P')
+            o->password_file = optarg;
+        else if (option == 'Q')
+            ipc_list_add(&o->queues, &o->queue_bytes, span_cstr(optarg));
+        else if (!take_common_option(option, &o->common))
+            return false;
+    }
+    return true;
+}
+
+/* The first line of the file; never an argument, where other users of the machine would see it. */
+static enum sd_err read_password(const char *path, struct secret *ret) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(4096);
+    enum sd_err err = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &text);
+    if (err) {
+        (void)fprintf(stderr, "%s: cannot read the password: %s\n", path, sd_err_text(err));
+        return err;
+    }
+    struct span line = buf_span(&text);
+    line = span_sub(line, 0, span_find(line, '\n'));
+    if (line.n && line.p[line.n - 1] == '\r')
+        line.n--;
+    return secret_copy(line, ret);
+}
+
+static int report_user(enum sd_err err, const struct keeper_user_add_rep *rep, bool json) {
+    if (err || rep->problem.n) {
+        (void)fprintf(stderr, "sealdesk user add: %.*s\n", SPAN_FMT(err ? span_cstr(sd_err_text(err)) : rep->problem));
+        return err ? exit_status_of(err) : EXIT_NO;
+    }
+    if (!json)
+        return printf("%.*s\n", SPAN_FMT(rep->otpauth)) > 0 ? EXIT_YES : EXIT_NO;
+    struct buf out SD_CLEANUP(buf_free) = buf_new(8192);
+    struct json_out j = json_out(&out);
+    json_object(&j, NULL);
+    json_text(&j, "id", rep->person);
+    json_text(&j, "otpauth", rep->otpauth);
+    json_end(&j);
+    (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
+    return EXIT_YES;
+}
+
+static int user_add(struct user_options *o) {
+    struct settings *settings SD_CLEANUP(settings_free) = NULL;
+    struct secret password SD_CLEANUP(secret_free) = {0};
+    struct door door;
+    if (!o->email || !o->name || !o->role || !o->password_file)
+        return user_usage();
+    if (load_common(&o->common, &settings) != SD_OK)
+        return EXIT_CONFIG;
+    enum sd_err err = read_password(o->password_file, &password);
+    if (err == SD_OK)
+        err = door_open(settings, &door);
+    if (err)
+        return exit_status_of(err);
+    struct keeper_user_add_req req = {.email = span_cstr(o->email), .name = span_cstr(o->name), .role = span_cstr(o->role),
+                                      .queues = o->queues, .password = secret_span(&password)};
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_user_add_rep rep = {0};
+    err = keeper_user_add_call(door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
+    int status = report_user(err, &rep, o->common.json);
+    door_close(&door);
+    return status;
+}
+
+static int user_list(struct user_options *o) {
+    struct settings *settings SD_CLEANUP(settings_free) = NULL;
+    struct door door;
+    if (load_common(&o->common, &settings) != SD_OK)
+        return EXIT_CONFIG;
+    enum sd_err err = door_open(settings, &door);
+    if (err)
+        return exit_status_of(err);
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_user_list_rep rep = {0};
+    err = keeper_user_list_call(door.keeper, &(struct keeper_user_list_req){}, deadline_in_ms(ASK_MS), &msg, &rep);
+    struct ipc_list_iter iter = ipc_list_start(rep.people);
+    struct span person;
+    while (err == SD_OK && ipc_list_next(&iter, &person))
+        (void)printf("%.*s\n", SPAN_FMT(person));
+    door_close(&door);
+    return exit_status_of(err);
+}
+
+int cmd_user(int argc, char **argv) {
+    struct user_options o = {.queue_bytes = buf_new(8192)};
+    bool good = argc >= 2 && parse_user(argc - 1, argv + 1, &o);
+    int status = EXIT_USAGE;
+    if (good && strcmp(argv[1], "add") == 0)
+        status = user_add(&o);
+    else if (good && strcmp(argv[1], "list") == 0)
+        status = user_list(&o);
+    else
+        (void)user_usage();
+    buf_free(&o.queue_bytes);
+    return status;
+}
+
+/* ---- audit ---- */
+
+static enum sd_err print_records(struct ipc_client *keeper) {
+    uint64_t from = 0;
+    for (;;) {
+        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+        struct keeper_audit_list_rep rep;
+        enum sd_err err =
+            keeper_audit_list_call(keeper, &(struct keeper_audit_list_req){.from = from}, deadline_in_ms(ASK_MS), &msg, &rep);
+        if (err)
+            return err;
+        struct ipc_list_iter iter = ipc_list_start(rep.records);
+        struct span record;
+        while (ipc_list_next(&iter, &record))
+            (void)printf("%.*s\n", SPAN_FMT(record));
+        if (rep.next <= from || rep.records.count == 0)
+            return SD_OK;
+        from = rep.next;
+    }
+}
+
+static int print_verified(const struct keeper_audit_verify_rep *rep, bool json) {
+    struct buf root SD_CLEANUP(buf_free) = buf_new(128);
+    put_hex(&root, rep->root);
+    if (json) {
+        struct buf out SD_CLEANUP(buf_free) = buf_new(4096);
+        struct json_out j = json_out(&out);
+        json_object(&j, NULL);
+        json_bool(&j, "ok", rep->good);
+        json_int(&j, "size", (int64_t)rep->size);
+        json_text(&j, "root", buf_span(&root));
+        if (!rep->good) {
+            json_int(&j, "first_bad", (int64_t)rep->first_bad);
+            json_text(&j, "problem", rep->problem);
+        }
+        json_end(&j);
+        (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
+    } else if (rep->good) {
+        (void)printf("the log is whole: %llu records, root %.*s\n", (unsigned long long)rep->size, SPAN_FMT(buf_span(&root)));
+    } else {
+        (void)printf("the log is NOT whole: record %llu: %.*s\n", (unsigned long long)rep->first_bad, SPAN_FMT(rep->problem));
+    }
+    return rep->good ? EXIT_YES : EXIT_NO;
+}
+
+static int audit_usage(void) {
+    (void)fprintf(stderr, "usage: sealdesk audit verify|list -c CONF [--json]\n");
+    return EXIT_USAGE;
+}
+
+int cmd_audit(int argc, char **argv) {
+    struct user_options o = {.queue_bytes = buf_new(64)};
+    struct settings *settings SD_CLEANUP(settings_free) = NULL;
+    struct door door;
+    bool verify = argc >= 2 && strcmp(argv[1], "verify") == 0;
+    if (argc < 2 || (!verify && strcmp(argv[1], "list") != 0) || !parse_user(argc - 1, argv + 1, &o))
+        return audit_usage();
+    if (load_common(&o.common, &settings) != SD_OK)
+        return EXIT_CONFIG;
+    enum sd_err err = door_open(settings, &door);
+    if (err)
+        return exit_status_of(err);
+    int status;
+    if (verify) {
+        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+        struct keeper_audit_verify_rep rep;
+        err = keeper_audit_verify_call(door.keeper, &(struct keeper_audit_verify_req){}, deadline_in_ms(600000), &msg, &rep);
+        status = err ? exit_status_of(err) : print_verified(&rep, o.common.json);
+    } else {
+        err = print_records(door.keeper);
+        status = exit_status_of(err);
+    }
+    if (err)
+        (void)fprintf(stderr, "sealdesk audit: %s\n", sd_err_text(err));
+    door_close(&door);
+    return status;
+}

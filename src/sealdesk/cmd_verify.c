@@ -1,0 +1,165 @@
+/*
+ * sealdesk verify: judges one message exactly as the edge would, because the same two processes do it: an inspector and a dns
+ * process of our own, with nobody else in the house.
+ */
+#include "sealdesk/cli.h"
+
+#include "core/ipc/inspect.h"
+#include "core/role.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define JUDGE_MS 60000
+
+struct verify_options {
+    struct common_options common;
+    const char *ip, *helo, *from, *file;
+    char resolver[300];
+};
+
+static int verify_usage(void) {
+    (void)fprintf(stderr, "usage: sealdesk verify [-c CONF] [--resolver IP@PORT] --ip IP --helo NAME --from ADDR [FILE|-]\n"
+                          "  without FILE the envelope alone; a FILE with bare LF line ends is read as if they were CRLF\n");
+    return EXIT_USAGE;
+}
+
+static bool parse_verify(int argc, char **argv, struct verify_options *o) {
+    static const struct option options[] = {COMMON_LONG, {"resolver", 1, NULL, 'R'}, {"ip", 1, NULL, 'I'}, {"helo", 1, NULL, 'H'},
+                                            {"from", 1, NULL, 'F'}, {0}};
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
+        if (option == 'R') {
+            (void)snprintf(o->resolver, sizeof o->resolver, "dns.resolver=%s", optarg);
+            o->common.overrides[o->common.override_count++] = o->resolver;
+        } else if (option == 'I')
+            o->ip = optarg;
+        else if (option == 'H')
+            o->helo = optarg;
+        else if (option == 'F')
+            o->from = optarg;
+        else if (!take_common_option(option, &o->common))
+            return false;
+    }
+    o->file = optind < argc ? argv[optind] : NULL;
+    return o->ip && o->helo && o->from && optind + 1 >= argc;
+}
+
+static bool parse_ip(const char *text, uint8_t ip[16]) {
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    memcpy(ip, mapped, sizeof mapped);
+    return inet_pton(AF_INET, text, ip + 12) == 1 || inet_pton(AF_INET6, text, ip) == 1;
+}
+
+/* SMTP carries CRLF; a file without a single CR was saved with LF. */
+static void put_crlf(struct span file, struct buf *to) {
+    if (span_find(file, '\r') != file.n) {
+        buf_put(to, file);
+        return;
+    }
+    while (file.n) {
+        size_t at = span_find(file, '\n');
+        buf_put(to, span_sub(file, 0, at));
+        if (at < file.n)
+            buf_put(to, SPAN("\r\n"));
+        file = span_from(file, at + 1);
+    }
+}
+
+static enum sd_err read_letter(const char *path, struct buf *to) {
+    struct buf file SD_CLEANUP(buf_free) = buf_new(2 * LIMIT_MESSAGE_BYTES);
+    enum sd_err err = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &file);
+    if (err) {
+        (void)fprintf(stderr, "%s: %s\n", path, sd_err_text(err));
+        return err;
+    }
+    put_crlf(buf_span(&file), to);
+    return buf_err(to);
+}
+
+static enum sd_err ask(struct supervisor *s, const struct inspect_judge_req *req, int *ret_status) {
+    struct ipc_client *inspect = NULL;
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct inspect_judge_rep rep;
+    (void)supervisor_add(s, "dns", 0);
+    (void)supervisor_add(s, "inspect", 0);
+    enum sd_err err = supervisor_start(s);
+    if (err == SD_OK)
+        err = supervisor_connect(s, "inspect", PEER_ADMIN, &inspect);
+    if (err == SD_OK)
+        err = inspect_judge_call(inspect, req, deadline_in_ms(JUDGE_MS), &msg, &rep);
+    if (err)
+        return err;
+    (void)printf("%.*s\n", SPAN_FMT(rep.verdict));
+    *ret_status = rep.smtp_reply.n && rep.smtp_reply.p[0] == '2'   ? EXIT_YES
+                  : rep.smtp_reply.n && rep.smtp_reply.p[0] == '4' ? EXIT_TRY_AGAIN
+                                                                   : EXIT_NO;
+    return SD_OK;
+}
+
+/* The roles' frame wants a data directory: one that is empty, and removed afterwards. */
+static enum sd_err make_empty_dir(char *dir) {
+    char path[128];
+    if (!mkdtemp(dir))
+        return SD_ERR_IO;
+    bool good = chmod(dir, 0711) == 0;
+    (void)snprintf(path, sizeof path, "%s/run", dir);
+    good = good && mkdir(path, 0711) == 0;
+    (void)snprintf(path, sizeof path, "%s/run/empty", dir);
+    return good && mkdir(path, 0755) == 0 ? SD_OK : SD_ERR_IO;
+}
+
+static void remove_empty_dir(const char *dir) {
+    static const char *const parts[] = {"/run/empty", "/run", ""};
+    for (size_t i = 0; i < SD_COUNT(parts); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
+        (void)rmdir(path);
+    }
+}
+
+static int judge(struct verify_options *o, const struct inspect_judge_req *req) {
+    char dir[] = "/tmp/sealdesk-verify.XXXXXX";
+    char data_dir[64];
+    int status = EXIT_NO;
+    struct settings *settings SD_CLEANUP(settings_free) = NULL;
+    enum sd_err err = make_empty_dir(dir);
+    (void)snprintf(data_dir, sizeof data_dir, "main.data_dir=%s", dir);
+    o->common.overrides[o->common.override_count++] = data_dir;
+    if (err == SD_OK)
+        err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides, o->common.override_count, &settings);
+    if (err == SD_OK) {
+        struct supervisor s = {.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
+        err = ask(&s, req, &status);
+        supervisor_stop(&s);
+    }
+    remove_empty_dir(dir);
+    if (err)
+        (void)fprintf(stderr, "sealdesk verify: %s\n", sd_err_text(err));
+    return err ? exit_status_of(err) : status;
+}
+
+int cmd_verify(int argc, char **argv) {
+    struct verify_options o = {0};
+    struct buf letter SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
+    uint8_t ip[16];
+    if (!parse_verify(argc, argv, &o) || o.common.override_count + 1 >= OVERRIDES_MAX)
+        return verify_usage();
+    if (!parse_ip(o.ip, ip)) {
+        (void)fprintf(stderr, "--ip %s: not an IPv4 or IPv6 address\n", o.ip);
+        return EXIT_USAGE;
+    }
+    if (o.file && read_letter(o.file, &letter) != SD_OK)
+        return EXIT_NO;
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct span from = strcmp(o.from, "<>") == 0 ? SPAN_NONE : span_cstr(o.from);
+    struct inspect_judge_req req = {.ip = span_of(ip, 16), .helo = span_cstr(o.helo), .mail_from = from, .received_ms = clock_unix_ms(),
+                                    .envelope_only = o.file == NULL, .letter = buf_span(&letter)};
+    return judge(&o, &req);
+}

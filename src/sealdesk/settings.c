@@ -1,0 +1,345 @@
+#include "sealdesk/settings.h"
+#include "sealdesk/listen.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+enum value_type { TYPE_TEXT, TYPE_INT, TYPE_BOOL };
+
+static const struct key {
+    const char *section, *name, *fallback, *doc;
+    enum value_type type;
+    unsigned roles;
+} keys[] = {
+#define NONE FOR_NONE
+#define EDGE FOR_EDGE
+#define DNS FOR_DNS
+#define INSPECT FOR_INSPECT
+#define KEEPER FOR_KEEPER
+#define CLERK FOR_CLERK
+#define COURIER FOR_COURIER
+#define DESK FOR_DESK
+#define ALL FOR_ALL
+#define X(section, name, type, fallback, roles, doc) {#section, #name, fallback, doc, TYPE_##type, roles},
+#include "core/config.def"
+#undef X
+};
+
+static const struct key *find_key(struct span section, struct span name, size_t *ret_index) {
+    for (size_t i = 0; i < SD_COUNT(keys); i++)
+        if (span_eq(section, span_cstr(keys[i].section)) && span_eq(name, span_cstr(keys[i].name))) {
+            *ret_index = i;
+            return &keys[i];
+        }
+    return NULL;
+}
+
+void settings_free(struct settings **settings) {
+    struct settings *s = *settings;
+    if (!s)
+        return;
+    for (size_t i = 0; s->values && i < SD_COUNT(keys); i++)
+        free(s->values[i]);
+    for (size_t i = 0; i < s->queue_count; i++) {
+        free(s->queues[i].name);
+        free(s->queues[i].address);
+    }
+    free(s->values);
+    free(s->path);
+    free(s->data_dir);
+    free(s);
+    *settings = NULL;
+}
+
+/* ---- values ---- */
+
+static bool good_int(const char *text) {
+    uint64_t v;
+    return span_to_u64(span_cstr(text), &v) == SD_OK && v <= INT64_MAX;
+}
+
+/* "yes" or "no", or NULL. */
+static const char *bool_word(const char *text) {
+    if (!strcasecmp(text, "yes") || !strcasecmp(text, "true") || !strcasecmp(text, "on"))
+        return "yes";
+    if (!strcasecmp(text, "no") || !strcasecmp(text, "false") || !strcasecmp(text, "off"))
+        return "no";
+    return NULL;
+}
+
+/* Stores a checked copy; the message says what was expected. */
+static enum sd_err set_value(struct settings *s, size_t index, const char *text, const char *where) {
+    const struct key *key = &keys[index];
+    const char *kept = text;
+    if (key->type == TYPE_BOOL)
+        kept = bool_word(text);
+    if (!kept || (key->type == TYPE_INT && !good_int(text)) || strchr(text, '\n')) {
+        (void)fprintf(stderr, "%s: %s.%s = \"%s\": expected %s\n", where, key->section, key->name, text,
+                      key->type == TYPE_INT ? "a number" : key->type == TYPE_BOOL ? "yes or no" : "one line of text");
+        return SD_ERR_CONFIG;
+    }
+    char *copy = strdup(kept);
+    if (!copy)
+        return SD_ERR_NOMEM;
+    free(s->values[index]);
+    s->values[index] = copy;
+    return SD_OK;
+}
+
+static enum sd_err set_override(struct settings *s, const char *text) {
+    struct span all = span_cstr(text);
+    size_t equals = span_find(all, '=');
+    struct span name = span_sub(all, 0, equals);
+    size_t dot = span_find(name, '.');
+    size_t index;
+    if (equals == all.n || !find_key(span_sub(name, 0, dot), span_from(name, dot + 1), &index)) {
+        (void)fprintf(stderr, "-o %s: expected section.key=value with a key that `sealdesk check --keys` lists\n", text);
+        return SD_ERR_CONFIG;
+    }
+    return set_value(s, index, text + equals + 1, "-o");
+}
+
+/* ---- the file ---- */
+
+#define SECTION_KEYS_MAX 16
+
+/* One libconfuse section per section of config.def; every value is text here and typed by set_value. */
+struct schema {
+    cfg_opt_t sections[16];
+    cfg_opt_t options[12][SECTION_KEYS_MAX];
+    cfg_opt_t queue[2];
+};
+
+static void build_schema(struct schema *schema) {
+    static const cfg_opt_t end = CFG_END();
+    size_t sections = 0;
+    for (size_t i = 0; i < SD_COUNT(keys);) {
+        cfg_opt_t *options = schema->options[sections];
+        const char *section = keys[i].section;
+        size_t n = 0;
+        for (; i < SD_COUNT(keys) && strcmp(keys[i].section, section) == 0; i++)
+            options[n++] = (cfg_opt_t)CFG_STR((char *)(uintptr_t)keys[i].name, NULL, CFGF_NODEFAULT);
+        options[n] = end;
+        schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t)section, options, CFGF_NONE);
+    }
+    schema->queue[0] = (cfg_opt_t)CFG_STR((char *)(uintptr_t)"address", NULL, CFGF_NODEFAULT);
+    schema->queue[1] = end;
+    schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t)"queue", schema->queue,
+                                                      CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+    schema->sections[sections] = end;
+}
+
+static void print_problem(cfg_t *cfg, const char *format, va_list args) {
+    (void)fprintf(stderr, "%s:%d: ", cfg && cfg->filename ? cfg->filename : "configuration", cfg ? cfg->line : 0);
+    (void)vfprintf(stderr, format, args);
+    (void)fprintf(stderr, " (`sealdesk check --keys` lists all keys)\n");
+}
+
+static enum sd_err add_queue(struct settings *s, cfg_t *section) {
+    const char *address = cfg_getstr(section, "address");
+    if (s->queue_count == SETTINGS_QUEUES_MAX || !address || !strchr(address, '@') || !*cfg_title(section)) {
+        (void)fprintf(stderr, "%s:%d: queue \"%s\" needs address = \"name@domain\" (at most %d queues)\n", s->path, section->line,
+                      cfg_title(section), SETTINGS_QUEUES_MAX);
+        return SD_ERR_CONFIG;
+    }
+    struct settings_queue *queue = &s->queues[s->queue_count];
+    *queue = (struct settings_queue){strdup(cfg_title(section)), strdup(address)};
+    if (!queue->name || !queue->address)
+        return SD_ERR_NOMEM;
+    for (char *c = queue->address; *c; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    s->queue_count++;
+    return SD_OK;
+}
+
+static enum sd_err take_file(struct settings *s, cfg_t *cfg) {
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < SD_COUNT(keys) && err == SD_OK; i++) {
+        cfg_t *section = cfg_getsec(cfg, keys[i].section);
+        const char *text = section ? cfg_getstr(section, keys[i].name) : NULL;
+        err = set_value(s, i, text ? text : keys[i].fallback, s->path);
+    }
+    for (unsigned q = 0; q < cfg_size(cfg, "queue") && err == SD_OK; q++)
+        err = add_queue(s, cfg_getnsec(cfg, "queue", q));
+    return err;
+}
+
+static enum sd_err read_file(struct settings *s) {
+    struct schema *schema = calloc(1, sizeof *schema);
+    if (!schema)
+        return SD_ERR_NOMEM;
+    build_schema(schema);
+    cfg_t *cfg = cfg_init(schema->sections, CFGF_NONE);
+    enum sd_err err = cfg ? SD_OK : SD_ERR_NOMEM;
+    if (err == SD_OK) {
+        (void)cfg_set_error_function(cfg, print_problem);
+        int rc = cfg_parse(cfg, s->path);
+        if (rc == CFG_FILE_ERROR)
+            (void)fprintf(stderr, "%s: %s\n", s->path, strerror(errno));
+        err = rc == CFG_SUCCESS ? take_file(s, cfg) : SD_ERR_CONFIG;
+        (void)cfg_free(cfg);
+    }
+    free(schema);
+    return err;
+}
+
+/* data_dir: what the file says, else the folder it is in; always absolute. */
+static enum sd_err find_data_dir(struct settings *s) {
+    size_t index;
+    (void)find_key(SPAN("main"), SPAN("data_dir"), &index);
+    char *full = NULL;
+    if (*s->values[index]) {
+        full = realpath(s->values[index], NULL);
+    } else {
+        char *file = realpath(s->path, NULL);
+        char *slash = file ? strrchr(file, '/') : NULL;
+        if (slash)
+            *(slash == file ? slash + 1 : slash) = 0;
+        full = file;
+    }
+    if (!full) {
+        (void)fprintf(stderr, "%s: main.data_dir \"%s\": %s\n", s->path, s->values[index], strerror(errno));
+        return SD_ERR_CONFIG;
+    }
+    s->data_dir = full;
+    return set_value(s, index, full, s->path);
+}
+
+enum sd_err settings_load(const char *path, const char *const *overrides, size_t override_count, struct settings **ret) {
+    struct settings *s = calloc(1, sizeof *s);
+    enum sd_err err = s ? SD_OK : SD_ERR_NOMEM;
+    if (err == SD_OK) {
+        s->path = strdup(path);
+        s->values = calloc(SD_COUNT(keys), sizeof *s->values);
+        err = s->path && s->values ? read_file(s) : SD_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < override_count && err == SD_OK; i++)
+        err = set_override(s, overrides[i]);
+    if (err == SD_OK)
+        err = find_data_dir(s);
+    if (err)
+        settings_free(&s);
+    else
+        *ret = s;
+    return err;
+}
+
+const char *settings_text(const struct settings *settings, const char *key) {
+    struct span all = span_cstr(key);
+    size_t dot = span_find(all, '.');
+    size_t index;
+    if (!find_key(span_sub(all, 0, dot), span_from(all, dot + 1), &index))
+        abort();
+    return settings->values[index];
+}
+
+int64_t settings_int(const struct settings *settings, const char *key) {
+    return strtoll(settings_text(settings, key), NULL, 10);
+}
+
+bool settings_bool(const struct settings *settings, const char *key) {
+    return strcmp(settings_text(settings, key), "yes") == 0;
+}
+
+void settings_lines(const struct settings *settings, unsigned role, struct buf *to) {
+    for (size_t i = 0; i < SD_COUNT(keys); i++)
+        if (keys[i].roles & role)
+            buf_printf(to, "%s.%s=%s\n", keys[i].section, keys[i].name, settings->values[i]);
+    if (role & (FOR_EDGE | FOR_KEEPER | FOR_DESK))
+        for (size_t i = 0; i < settings->queue_count; i++)
+            buf_printf(to, "queue.%s=%s\n", settings->queues[i].name, settings->queues[i].address);
+}
+
+void settings_describe(FILE *to) {
+    for (size_t i = 0; i < SD_COUNT(keys); i++)
+        (void)fprintf(to, "%s.%s\n    default \"%s\"\n    %s\n", keys[i].section, keys[i].name, keys[i].fallback, keys[i].doc);
+    (void)fprintf(to, "queue \"NAME\" { address = \"NAME@DOMAIN\" }\n    one per queue\n");
+}
+
+/* ---- what fits together ---- */
+
+static unsigned problem(FILE *to, const char *format, ...) SD_PRINTF(2, 3);
+static unsigned problem(FILE *to, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(to, format, args);
+    va_end(args);
+    (void)fputc('\n', to);
+    return 1;
+}
+
+static unsigned check_tls(const struct settings *s, const char *section, FILE *to) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s.tls_cert", section);
+    const char *cert = settings_text(s, name);
+    (void)snprintf(name, sizeof name, "%s.tls_key", section);
+    const char *key = settings_text(s, name);
+    if (!*cert != !*key)
+        return problem(to, "%s.tls_cert and %s.tls_key go together: set both or neither", section, section);
+    unsigned n = 0;
+    if (*cert && access(cert, R_OK) != 0)
+        n += problem(to, "%s.tls_cert \"%s\": %s", section, cert, strerror(errno));
+    if (*key && access(key, R_OK) != 0)
+        n += problem(to, "%s.tls_key \"%s\": %s", section, key, strerror(errno));
+    return n;
+}
+
+static unsigned check_listen(const struct settings *s, const char *key, bool unix_allowed, FILE *to, bool *ret_public) {
+    struct listen_address addresses[LISTEN_ADDRESSES_MAX];
+    size_t count = 0;
+    *ret_public = false;
+    if (listen_parse(settings_text(s, key), unix_allowed, addresses, &count) != SD_OK || count == 0)
+        return problem(to, "%s = \"%s\": expected ADDR:PORT, [V6]:PORT%s, comma-separated", key, settings_text(s, key),
+                       unix_allowed ? ", unix:/path" : "");
+    for (size_t i = 0; i < count; i++)
+        *ret_public |= !addresses[i].is_loopback;
+    return 0;
+}
+
+static bool own_domain(const struct settings *s, const char *address) {
+    const char *domain = strchr(address, '@');
+    struct span_split split = span_split_start(span_cstr(settings_text(s, "main.domains")));
+    struct span part;
+    while (domain && span_split_next(&split, ',', &part))
+        if (span_ieq(span_trim(part), span_cstr(domain + 1)))
+            return true;
+    return false;
+}
+
+static unsigned check_queues(const struct settings *s, FILE *to) {
+    unsigned n = s->queue_count ? 0 : problem(to, "no queue: add queue \"support\" { address = \"support@your.domain\" }");
+    for (size_t i = 0; i < s->queue_count; i++) {
+        if (!own_domain(s, s->queues[i].address))
+            n += problem(to, "queue \"%s\": the domain of %s is not in main.domains", s->queues[i].name, s->queues[i].address);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(s->queues[i].address, s->queues[k].address) == 0)
+                n += problem(to, "queues \"%s\" and \"%s\" have the same address", s->queues[k].name, s->queues[i].name);
+    }
+    return n;
+}
+
+unsigned settings_check(const struct settings *s, FILE *to) {
+    unsigned n = 0;
+    bool smtp_public, desk_public;
+    if (!*settings_text(s, "main.hostname"))
+        n += problem(to, "main.hostname is empty: name this server as the world knows it");
+    if (!*settings_text(s, "main.domains"))
+        n += problem(to, "main.domains is empty: name your mail domain");
+    n += check_listen(s, "smtp.listen", true, to, &smtp_public);
+    n += check_listen(s, "desk.listen", false, to, &desk_public);
+    n += check_tls(s, "smtp", to);
+    n += check_tls(s, "desk", to);
+    if (desk_public && !*settings_text(s, "desk.tls_cert"))
+        n += problem(to, "desk.listen = \"%s\" is reachable from other machines: set desk.tls_cert and desk.tls_key, or listen on "
+                         "127.0.0.1 behind a proxy on this host", settings_text(s, "desk.listen"));
+    if (settings_int(s, "inspect.workers") < 1 || settings_int(s, "inspect.workers") > 8)
+        n += problem(to, "inspect.workers = %s: expected 1 to 8", settings_text(s, "inspect.workers"));
+    if (settings_int(s, "inspect.threads") < 1 || settings_int(s, "inspect.threads") > 256)
+        n += problem(to, "inspect.threads = %s: expected 1 to 256", settings_text(s, "inspect.threads"));
+    return n + check_queues(s, to);
+}

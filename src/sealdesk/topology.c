@@ -1,0 +1,95 @@
+#include "sealdesk/supervisor.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Who may call whom: the whole trust graph. Every inspector has its own name for its callers: "inspect0", "inspect1" … */
+static const struct edge {
+    const char *client;
+    const char *service;
+    bool first_only; /* of several instances, only the first */
+} edges[] = {
+    {"edge", "keeper", false},   {"edge", "inspect", false}, {"inspect", "dns", false},  {"keeper", "inspect", true},
+    {"clerk", "keeper", false},  {"courier", "keeper", false}, {"courier", "dns", false}, {"desk", "keeper", false},
+};
+
+static const struct {
+    const char *role;
+    const char *name;
+} bells[] = {{"edge", "intake"}, {"clerk", "intake"}, {"desk", "outbound"}, {"courier", "outbound"}};
+
+static bool alive(const struct proc *p) {
+    return p->state == PROC_STARTED || p->state == PROC_RUNNING;
+}
+
+/* The name by which a client knows this instance. */
+static void service_name(const struct proc *service, char *to, size_t n) {
+    if (strcmp(service->kind->name, "inspect") == 0)
+        (void)snprintf(to, n, "inspect%u", service->instance);
+    else
+        (void)snprintf(to, n, "%s", service->kind->name);
+}
+
+static enum sd_err join_pair(struct proc *client, struct proc *service) {
+    char name[32];
+    int pair[2];
+    enum sd_err err = ipc_pair(pair);
+    if (err)
+        return err;
+    service_name(service, name, sizeof name);
+    err = proc_link(service, LINK_SERVER, client->kind->name, client->kind->peer, client->instance, pair[0]);
+    if (err == SD_OK)
+        err = proc_link(client, LINK_CLIENT, name, 0, 0, pair[1]);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return err;
+}
+
+static bool joined_by(const struct edge *edge, const struct proc *client, const struct proc *service) {
+    return strcmp(edge->client, client->kind->name) == 0 && strcmp(edge->service, service->kind->name) == 0 &&
+           !(edge->first_only && service->instance != 0);
+}
+
+static enum sd_err join_with(struct proc *a, struct proc *b) {
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < SD_COUNT(edges) && err == SD_OK; i++) {
+        if (joined_by(&edges[i], a, b))
+            err = join_pair(a, b);
+        else if (joined_by(&edges[i], b, a))
+            err = join_pair(b, a);
+    }
+    return err;
+}
+
+static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < s->listener_count && err == SD_OK; i++)
+        if (strcmp(s->listeners[i].role, proc->kind->name) == 0)
+            err = proc_link(proc, LINK_LISTEN, s->listeners[i].name, 0, 0, s->listeners[i].fd);
+    for (size_t i = 0; i < SD_COUNT(bells) && err == SD_OK; i++)
+        if (strcmp(bells[i].role, proc->kind->name) == 0)
+            err = proc_link(proc, LINK_BELL, bells[i].name, 0, 0,
+                            strcmp(bells[i].name, "intake") == 0 ? s->intake_bell : s->outbound_bell);
+    return err;
+}
+
+enum sd_err topology_join(struct supervisor *s, struct proc *proc) {
+    enum sd_err err = hand_over(s, proc);
+    for (size_t i = 0; i < s->proc_count && err == SD_OK; i++)
+        if (&s->procs[i] != proc && alive(&s->procs[i]))
+            err = join_with(proc, &s->procs[i]);
+    return err;
+}
+
+enum sd_err topology_rejoin(struct supervisor *s, struct proc *proc, struct span service) {
+    for (size_t i = 0; i < s->proc_count; i++) {
+        char name[32];
+        service_name(&s->procs[i], name, sizeof name);
+        if (!alive(&s->procs[i]) || !span_eq(service, span_cstr(name)))
+            continue;
+        for (size_t k = 0; k < SD_COUNT(edges); k++)
+            if (joined_by(&edges[k], proc, &s->procs[i]))
+                return join_pair(proc, &s->procs[i]);
+    }
+    return SD_OK; /* the service is down: it is joined when it starts */
+}
