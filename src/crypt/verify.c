@@ -26,7 +26,8 @@ static bool der_take(struct span *rest, int tag, struct span *ret_content) {
     if (rest->n == 0 || rest->n > INT32_MAX)
         return false;
     int form = ASN1_get_object(&p, &n, &got_tag, &class, (long)rest->n);
-    if (form & 0x81 || got_tag != tag || class != V_ASN1_UNIVERSAL) /* 0x80: malformed; 1: indefinite */
+    int expected_form = tag == V_ASN1_SEQUENCE ? V_ASN1_CONSTRUCTED : 0; /* 0x80 would be malformed; 1, of indefinite length */
+    if (form != expected_form || got_tag != tag || class != V_ASN1_UNIVERSAL)
         return false;
     *ret_content = span_of(p, (size_t)n);
     *rest = span_from(*rest, (size_t)(p - rest->p) + (size_t)n);
@@ -47,8 +48,10 @@ static bool open_spki(struct span der, struct span oid, struct span *ret_key) {
         return false;
     if (algorithm.n && (!der_is(algorithm, V_ASN1_NULL, &null_parameters) || null_parameters.n))
         return false;
+    if (bits.n < 2 || bits.p[0] != 0) /* a key is whole bytes */
+        return false;
     *ret_key = span_from(bits, 1);
-    return bits.n > 1 && bits.p[0] == 0;
+    return true;
 }
 
 /* RSAPublicKey (RFC 8017 §A.1.1) within our limits. */
