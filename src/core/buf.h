@@ -18,7 +18,7 @@ struct buf {
 };
 
 struct buf buf_new(size_t max);
-void buf_free(struct buf *b); /* wipes; leaves an empty buffer with the same max */
+void buf_free(struct buf *b);  /* wipes; leaves an empty buffer with the same max */
 void buf_reset(struct buf *b); /* n = 0 and no error; keeps the memory */
 
 struct span buf_span(const struct buf *b); /* valid until the next write */

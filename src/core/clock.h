@@ -22,8 +22,8 @@ int deadline_left_ms(struct deadline d);
 int64_t clock_mono_ns(void);
 int64_t clock_unix_ms(void);
 
-/* poll(2) for one descriptor until the deadline: SD_OK when one of events (POLLIN, POLLOUT) is there, or an error or hang-up the
- * next read or write will report; SD_ERR_TIMEOUT. */
+/* poll(2) for one descriptor until the deadline: SD_OK when one of events (POLLIN, POLLOUT) is there, or an error or hang-up
+ * the next read or write will report; SD_ERR_TIMEOUT. */
 enum sd_err wait_fd(int fd, short events, struct deadline deadline) SD_MUST_CHECK;
 
 /* "2026-11-23T10:00:00.123Z" (RFC 3339 §5.6); "" for times outside years 1970–9999. */

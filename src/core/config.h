@@ -1,7 +1,7 @@
 /*
- * config.h - a role's settings: the lines "section.key=value" that the supervisor sent, looked up by name. The file itself is read
- * and checked by the supervisor only (sealdesk/config_file.h), so every key of config.def that this role may know is there,
- * with its default, and has the right type. Immutable after config_new: any thread may read.
+ * config.h - a role's settings: the lines "section.key=value" that the supervisor sent, looked up by name. The file itself is
+ * read and checked by the supervisor only (sealdesk/config_file.h), so every key of config.def that this role may know is
+ * there, with its default, and has the right type. Immutable after config_new: any thread may read.
  */
 #ifndef SD_CORE_CONFIG_H
 #define SD_CORE_CONFIG_H

@@ -7,10 +7,9 @@ static const struct {
     enum sd_fault fault;
     const char *name;
     const char *text;
-} errors[] = {
-    {SD_OK, SD_FAULT_OURS, "ok", "done"},
+} errors[] = {{SD_OK, SD_FAULT_OURS, "ok", "done"},
 #define X(name, number, fault, text) {SD_ERR_##name, SD_FAULT_##fault, #name, text},
-    SD_ERR_LIST(X)
+              SD_ERR_LIST(X)
 #undef X
 };
 

@@ -2,8 +2,8 @@
  * err.h - the one error convention.
  *
  * Every fallible function returns enum sd_err, 0 or negative; results come through ret_* parameters that stay untouched on
- * failure. Each error names whose fault it was: ours (logged as a problem of this installation) or the peer's (counted, answered).
- * An error is never a security verdict: verdicts are enums whose zero value denies.
+ * failure. Each error names whose fault it was: ours (logged as a problem of this installation) or the peer's (counted,
+ * answered). An error is never a security verdict: verdicts are enums whose zero value denies.
  */
 #ifndef SD_CORE_ERR_H
 #define SD_CORE_ERR_H

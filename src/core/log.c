@@ -27,9 +27,9 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     struct buf when SD_CLEANUP(buf_free) = buf_new(64);
     put_rfc3339(&when, clock_unix_ms());
     char line[LINE_BYTES];
-    int n = journald ? snprintf(line, sizeof line, "<%d>%s %s ", priorities[level], process_name, event)
-                     : snprintf(line, sizeof line, "%.*s %s %s %s ", SPAN_FMT(buf_span(&when)), process_name, names[level],
-                                event);
+    int n = journald
+                ? snprintf(line, sizeof line, "<%d>%s %s ", priorities[level], process_name, event)
+                : snprintf(line, sizeof line, "%.*s %s %s %s ", SPAN_FMT(buf_span(&when)), process_name, names[level], event);
     va_list args;
     va_start(args, format);
     int m = n > 0 && n < LINE_BYTES ? vsnprintf(line + n, sizeof line - (size_t)n, format, args) : 0;

@@ -146,8 +146,10 @@ enum sd_err control_on_start(void *state, struct ipc_call *call, const struct co
     ctx->data_dir = config_text(ctx->config, "main.data_dir");
     read_groups(ctx, req->groups);
     const char *level = config_text(ctx->config, "log.level");
-    log_setup(ctx->role->name, *level == 'e' ? LOG_LEVEL_ERROR : *level == 'w' ? LOG_LEVEL_WARN
-              : *level == 'd' ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    log_setup(ctx->role->name, *level == 'e'   ? LOG_LEVEL_ERROR
+                               : *level == 'w' ? LOG_LEVEL_WARN
+                               : *level == 'd' ? LOG_LEVEL_DEBUG
+                                               : LOG_LEVEL_INFO);
     err = ctx->role->prepare ? ctx->role->prepare(ctx) : SD_OK;
     if (err)
         return err;
@@ -183,9 +185,14 @@ enum sd_err control_on_link(void *state, struct ipc_call *call, const struct con
 
 enum sd_err control_on_go(void *state, struct ipc_call *call, SD_UNUSED const struct control_go_req *req) {
     struct role_ctx *ctx = state;
-    struct sandbox_spec spec = {.data_dir = ctx->data_dir, .calls = ctx->role->calls, .uid = ctx->uid, .gid = ctx->gid,
-                                .groups = ctx->groups, .group_count = ctx->group_count,
-                                .landlock_abi_max = ctx->landlock_abi_max, .require = ctx->sandbox_require};
+    struct sandbox_spec spec = {.data_dir = ctx->data_dir,
+                                .calls = ctx->role->calls,
+                                .uid = ctx->uid,
+                                .gid = ctx->gid,
+                                .groups = ctx->groups,
+                                .group_count = ctx->group_count,
+                                .landlock_abi_max = ctx->landlock_abi_max,
+                                .require = ctx->sandbox_require};
     memcpy(spec.paths, ctx->role->paths, sizeof ctx->role->paths);
     struct buf report SD_CLEANUP(buf_free) = buf_new(2048);
     enum sd_err err = sandbox_enter(&spec, &report, &ctx->data_dir);

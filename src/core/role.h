@@ -1,10 +1,11 @@
 /*
- * role.h - the frame of every process: takes its orders from the supervisor over descriptor 3 (core/ipc/control.def), confines itself,
- * and runs. The main thread serves the control channel; the role's work is in threads that `start` makes after confinement.
+ * role.h - the frame of every process: takes its orders from the supervisor over descriptor 3 (core/ipc/control.def), confines
+ * itself, and runs. The main thread serves the control channel; the role's work is in threads that `start` makes after
+ * confinement.
  *
  * Order of calls: prepare (may still read files outside the data directory), then on_peer/on_listen/on_bell for each link and
- * again whenever the supervisor replaces one, start (confined), ping now and then, stop. The end of the control channel ends the
- * process at once. All but the role's own threads run on the main thread.
+ * again whenever the supervisor replaces one, start (confined), ping now and then, stop. The end of the control channel ends
+ * the process at once. All but the role's own threads run on the main thread.
  */
 #ifndef SD_CORE_ROLE_H
 #define SD_CORE_ROLE_H

@@ -40,8 +40,8 @@ struct sandbox_spec {
     bool require;
 };
 
-/* Appends the report as JSON: {"user":…,"root":…,"network":…,"files":…,"calls":…,"missing":[…]}. After success, files are found below
- * *ret_data_dir: "" when the root was changed to the data directory. */
+/* Appends the report as JSON: {"user":…,"root":…,"network":…,"files":…,"calls":…,"missing":[…]}. After success, files are found
+ * below *ret_data_dir: "" when the root was changed to the data directory. */
 enum sd_err sandbox_enter(const struct sandbox_spec *spec, struct buf *report, const char **ret_data_dir) SD_MUST_CHECK;
 
 #endif

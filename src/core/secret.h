@@ -18,8 +18,8 @@ struct secret {
     size_t n;
 };
 
-enum sd_err secret_new(size_t n, struct secret *ret) SD_MUST_CHECK;                   /* zeroed */
-enum sd_err secret_random(size_t n, struct secret *ret) SD_MUST_CHECK;                /* from getrandom(2) */
+enum sd_err secret_new(size_t n, struct secret *ret) SD_MUST_CHECK;    /* zeroed */
+enum sd_err secret_random(size_t n, struct secret *ret) SD_MUST_CHECK; /* from getrandom(2) */
 enum sd_err secret_copy(struct span s, struct secret *ret) SD_MUST_CHECK;
 void secret_free(struct secret *s); /* wipes; takes an empty one */
 struct span secret_span(const struct secret *s);

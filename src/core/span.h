@@ -26,9 +26,9 @@ struct span span_of(const void *p, size_t n);
 struct span span_cstr(const char *text); /* NULL gives an empty span */
 
 bool span_eq(struct span a, struct span b);
-bool span_ieq(struct span a, struct span b); /* ASCII case-insensitive */
+bool span_ieq(struct span a, struct span b);       /* ASCII case-insensitive */
 bool span_eq_secret(struct span a, struct span b); /* constant time for equal lengths */
-int span_cmp(struct span a, struct span b);  /* memcmp order, shorter first */
+int span_cmp(struct span a, struct span b);        /* memcmp order, shorter first */
 
 bool span_starts(struct span s, struct span prefix);
 bool span_ends(struct span s, struct span suffix);

@@ -42,7 +42,7 @@ struct head_parts {
 
 static struct head_parts head_parts_new(void) {
     return (struct head_parts){buf_new(128 * 1024), buf_new(128 * 1024), buf_new(64 * 1024), buf_new(160 * 1024),
-                               buf_new(32768), buf_new(8192), buf_new(8192)};
+                               buf_new(32768),      buf_new(8192),       buf_new(8192)};
 }
 
 static void head_parts_free(struct head_parts *p) {
@@ -151,8 +151,8 @@ static enum sd_err put_files(const struct mail_message *m, struct letter_facets 
     return buf_err(&f->bundle);
 }
 
-enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement, enum disposition disposition,
-                        struct letter_facets *ret) {
+enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement,
+                        enum disposition disposition, struct letter_facets *ret) {
     struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
     struct auth_judgement judged = *judgement;
     uint64_t sizes[LIMIT_ATTACHMENTS] = {0};

@@ -1,5 +1,6 @@
 /*
- * inspect.h - inside the inspector: what judging a letter needs. Threads share this and nothing else; every letter has an arena.
+ * inspect.h - inside the inspector: what judging a letter needs. Threads share this and nothing else; every letter has an
+ * arena.
  */
 #ifndef SD_INSPECT_INSPECT_H
 #define SD_INSPECT_INSPECT_H
@@ -24,14 +25,14 @@ enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct in
 
 /* What the facets of a letter told beyond the judgement. */
 struct letter_facets {
-    struct buf bundle;             /* cards_facet_v1 after another, each as a blob */
-    mail_ambiguities ambiguities;  /* found while decoding */
+    struct buf bundle;            /* cards_facet_v1 after another, each as a blob */
+    mail_ambiguities ambiguities; /* found while decoding */
     uint16_t attachments;
 };
 
 /* Head card, text, and a FILE per attachment. */
-enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement, enum disposition disposition,
-                        struct letter_facets *ret) SD_MUST_CHECK;
+enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement,
+                        enum disposition disposition, struct letter_facets *ret) SD_MUST_CHECK;
 
 /* Message-ID and references as hashes; the hash of no Message-ID is all zero. */
 struct letter_ids {

@@ -4,8 +4,8 @@
 #include "core/log.h"
 
 static struct auth_envelope envelope_of(const struct inspect_judge_req *req) {
-    struct auth_envelope envelope = {.helo = req->helo, .mail_from = req->mail_from, .tls_version = req->tls,
-                                     .received_unix_ms = req->received_ms};
+    struct auth_envelope envelope = {
+        .helo = req->helo, .mail_from = req->mail_from, .tls_version = req->tls, .received_unix_ms = req->received_ms};
     for (size_t i = 0; i < sizeof envelope.ip; i++)
         envelope.ip[i] = req->ip.p[i];
     return envelope;
@@ -97,7 +97,8 @@ static void answer(struct ipc_call *call, const struct inspect_judge_req *req, s
 }
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) {
-    struct work w SD_CLEANUP(work_free) = {.arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(1024)};
+    struct work w SD_CLEANUP(work_free) = {
+        .arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(1024)};
     if (!w.arena)
         return SD_ERR_NOMEM;
     enum sd_err err = judge(ctx, req, &w);

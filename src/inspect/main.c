@@ -1,6 +1,6 @@
 /*
- * sealdesk-inspect - judges letters: no network, no files, no secrets. Its threads read the channel of each peer; one letter, one
- * thread, from the first byte to the verdict.
+ * sealdesk-inspect - judges letters: no network, no files, no secrets. Its threads read the channel of each peer; one letter,
+ * one thread, from the first byte to the verdict.
  */
 #include "inspect/inspect.h"
 
@@ -12,7 +12,7 @@
 #include "core/ipc/gen_dispatch.h"
 
 #define PEERS_MAX 16
-#define KEEPER_THREADS 2                         /* answers are few */
+#define KEEPER_THREADS 2                          /* answers are few */
 #define INSPECT_STACK_BYTES ((size_t)1024 * 1024) /* the HTML parser and ICU take more than a role's usual thread */
 
 static struct inspector inspector;

@@ -52,7 +52,8 @@ enum sd_err load_common(const struct common_options *options, struct settings **
 
 /* Nobody serves the directory: a keeper of our own, joined to nobody but us. */
 static enum sd_err start_own(const struct settings *settings, struct door *door) {
-    door->own = (struct supervisor){.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
+    door->own =
+        (struct supervisor){.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
     (void)signal(SIGPIPE, SIG_IGN);
     log_setup("sealdesk", LOG_LEVEL_WARN);
     enum sd_err err = lock_data_dir(settings, &door->own.lock_fd);

@@ -1,6 +1,6 @@
 /*
- * cli.h - the command line: what commands share. Exit status: 0 yes, 1 no, 2 usage, 69 not running, 75 try again, 77 not allowed,
- * 78 configuration (sysexits.h).
+ * cli.h - the command line: what commands share. Exit status: 0 yes, 1 no, 2 usage, 69 not running, 75 try again, 77 not
+ * allowed, 78 configuration (sysexits.h).
  */
 #ifndef SD_SEALDESK_CLI_H
 #define SD_SEALDESK_CLI_H
@@ -42,7 +42,10 @@ struct common_options {
 /* One getopt_long result: true when it was a common option. */
 bool take_common_option(int option, struct common_options *options);
 #define COMMON_SHORT "c:o:jh"
-#define COMMON_LONG {"config", 1, NULL, 'c'}, {"option", 1, NULL, 'o'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}
+#define COMMON_LONG                                                                                                            \
+    {"config", 1, NULL, 'c'}, {"option", 1, NULL, 'o'}, {"json", 0, NULL, 'j'}, {                                              \
+        "help", 0, NULL, 'h'                                                                                                   \
+    }
 
 /* Loads what -c names, or says that it is missing. */
 enum sd_err load_common(const struct common_options *options, struct settings **ret) SD_MUST_CHECK;

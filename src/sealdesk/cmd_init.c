@@ -82,8 +82,10 @@ static enum sd_err make_folders(const struct init_options *o) {
 }
 
 static void put_conf(const struct init_options *o, struct buf *to) {
-    buf_printf(to, "# Sealdesk. `sealdesk check --keys` lists every key; `sealdesk check -c` this file.\n\n"
-                   "main {\n    hostname = \"%s\"\n    domains = \"", o->hostname);
+    buf_printf(to,
+               "# Sealdesk. `sealdesk check --keys` lists every key; `sealdesk check -c` this file.\n\n"
+               "main {\n    hostname = \"%s\"\n    domains = \"",
+               o->hostname);
     for (size_t i = 0; i < o->domain_count; i++)
         buf_printf(to, "%s%s", i ? "," : "", o->domains[i]);
     buf_printf(to, "\"\n}\n\nsmtp {\n    listen = \"127.0.0.1:8024\"   # where mail comes in; the world needs port 25\n"
@@ -185,7 +187,8 @@ int cmd_init(int argc, char **argv) {
     if (err == SD_OK)
         err = put_zone(settings, buf_span(&json), &zone);
     if (err) {
-        (void)fprintf(stderr, "sealdesk init: %s; %s is incomplete, remove it before the next attempt\n", sd_err_text(err), o.dir);
+        (void)fprintf(stderr, "sealdesk init: %s; %s is incomplete, remove it before the next attempt\n", sd_err_text(err),
+                      o.dir);
         return err == SD_ERR_CONFIG ? EXIT_CONFIG : EXIT_NO;
     }
     say_what_next(&o, buf_span(&zone));

@@ -78,24 +78,24 @@ static void print_sandbox(json_t *sandbox) {
     const char *network = json_string_value(json_object_get(sandbox, "network"));
     size_t i;
     json_t *item;
-    (void)printf("           uid %lld%s, network: %s, Landlock ABI %lld, files:", json_integer_value(json_object_get(sandbox, "uid")),
-                 json_is_true(json_object_get(sandbox, "own_root")) ? " in its own root" : "", network ? network : "?",
-                 json_integer_value(json_object_get(sandbox, "landlock_abi")));
-    json_array_foreach(json_object_get(sandbox, "files"), i, item)
-        (void)printf(" %s (%s%s)", json_string_value(json_object_get(item, "dir")),
-                     json_is_true(json_object_get(item, "read")) ? "r" : "", json_is_true(json_object_get(item, "write")) ? "w" : "");
+    (void)printf(
+        "           uid %lld%s, network: %s, Landlock ABI %lld, files:", json_integer_value(json_object_get(sandbox, "uid")),
+        json_is_true(json_object_get(sandbox, "own_root")) ? " in its own root" : "", network ? network : "?",
+        json_integer_value(json_object_get(sandbox, "landlock_abi")));
+    json_array_foreach(json_object_get(sandbox, "files"), i, item)(void)
+        printf(" %s (%s%s)", json_string_value(json_object_get(item, "dir")),
+               json_is_true(json_object_get(item, "read")) ? "r" : "", json_is_true(json_object_get(item, "write")) ? "w" : "");
     (void)printf("%s, seccomp %s\n", json_array_size(json_object_get(sandbox, "files")) ? "" : " none",
                  json_is_true(json_object_get(sandbox, "seccomp")) ? "on" : "OFF");
-    json_array_foreach(json_object_get(sandbox, "missing"), i, item)
-        (void)printf("           not enforced: %s\n", json_string_value(item));
+    json_array_foreach(json_object_get(sandbox, "missing"), i, item)(void)
+        printf("           not enforced: %s\n", json_string_value(item));
 }
 
 static void print_status(json_t *status) {
     size_t i;
     json_t *item;
     (void)printf("%s\n", json_is_true(json_object_get(status, "ready")) ? "ready" : "not ready");
-    json_array_foreach(json_object_get(status, "reasons"), i, item)
-        (void)printf("  %s\n", json_string_value(item));
+    json_array_foreach(json_object_get(status, "reasons"), i, item)(void) printf("  %s\n", json_string_value(item));
     json_array_foreach(json_object_get(status, "roles"), i, item) {
         (void)printf("  %-8s pid %-7lld %s, died %lld times\n", json_string_value(json_object_get(item, "name")),
                      json_integer_value(json_object_get(item, "pid")), json_string_value(json_object_get(item, "state")),
@@ -103,7 +103,8 @@ static void print_status(json_t *status) {
         if (json_is_object(json_object_get(item, "sandbox")))
             print_sandbox(json_object_get(item, "sandbox"));
     }
-    (void)printf("  waiting to be filed: %lld, to be sent: %lld\n", json_integer_value(json_object_get(status, "intake_waiting")),
+    (void)printf("  waiting to be filed: %lld, to be sent: %lld\n",
+                 json_integer_value(json_object_get(status, "intake_waiting")),
                  json_integer_value(json_object_get(status, "outbound")));
 }
 
@@ -133,8 +134,9 @@ int cmd_status(int argc, char **argv) {
         return EXIT_CONFIG;
     enum sd_err err = ask_status(settings, &json);
     if (err) {
-        (void)fprintf(stderr, err == SD_ERR_DENIED ? "only root, or the user who runs Sealdesk, may ask\n"
-                                                   : "not running on %s\n", settings->data_dir);
+        (void)fprintf(stderr,
+                      err == SD_ERR_DENIED ? "only root, or the user who runs Sealdesk, may ask\n" : "not running on %s\n",
+                      settings->data_dir);
         return err == SD_ERR_DENIED ? EXIT_NOT_ALLOWED : EXIT_NOT_RUNNING;
     }
     json_t *status = json_loadb((const char *)json.p, json.n, 0, NULL);

@@ -28,8 +28,13 @@ static int user_usage(void) {
 }
 
 static bool parse_user(int argc, char **argv, struct user_options *o) {
-    static const struct option options[] = {COMMON_LONG, {"email", 1, NULL, 'E'}, {"name", 1, NULL, 'N'}, {"role", 1, NULL, 'R'},
-                                            {"queue", 1, NULL, 'Q'}, {"password-file", 1, NULL, 'P'}, {0}};
+    static const struct option options[] = {COMMON_LONG,
+                                            {"email", 1, NULL, 'E'},
+                                            {"name", 1, NULL, 'N'},
+                                            {"role", 1, NULL, 'R'},
+                                            {"queue", 1, NULL, 'Q'},
+                                            {"password-file", 1, NULL, 'P'},
+                                            {0}};
     int option;
     optind = 1;
     while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
@@ -94,8 +99,11 @@ static int user_add(struct user_options *o) {
         err = door_open(settings, &door);
     if (err)
         return exit_status_of(err);
-    struct keeper_user_add_req req = {.email = span_cstr(o->email), .name = span_cstr(o->name), .role = span_cstr(o->role),
-                                      .queues = o->queues, .password = secret_span(&password)};
+    struct keeper_user_add_req req = {.email = span_cstr(o->email),
+                                      .name = span_cstr(o->name),
+                                      .role = span_cstr(o->role),
+                                      .queues = o->queues,
+                                      .password = secret_span(&password)};
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_user_add_rep rep = {0};
     err = keeper_user_add_call(door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
@@ -144,8 +152,8 @@ static enum sd_err print_records(struct ipc_client *keeper) {
     for (;;) {
         struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
         struct keeper_audit_list_rep rep;
-        enum sd_err err =
-            keeper_audit_list_call(keeper, &(struct keeper_audit_list_req){.from = from}, deadline_in_ms(ASK_MS), &msg, &rep);
+        enum sd_err err = keeper_audit_list_call(keeper, &(struct keeper_audit_list_req){.from = from}, deadline_in_ms(ASK_MS),
+                                                 &msg, &rep);
         if (err)
             return err;
         struct ipc_list_iter iter = ipc_list_start(rep.records);

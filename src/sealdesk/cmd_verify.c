@@ -30,8 +30,8 @@ static int verify_usage(void) {
 }
 
 static bool parse_verify(int argc, char **argv, struct verify_options *o) {
-    static const struct option options[] = {COMMON_LONG, {"resolver", 1, NULL, 'R'}, {"ip", 1, NULL, 'I'}, {"helo", 1, NULL, 'H'},
-                                            {"from", 1, NULL, 'F'}, {0}};
+    static const struct option options[] = {
+        COMMON_LONG, {"resolver", 1, NULL, 'R'}, {"ip", 1, NULL, 'I'}, {"helo", 1, NULL, 'H'}, {"from", 1, NULL, 'F'}, {0}};
     int option;
     optind = 1;
     while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
@@ -133,7 +133,8 @@ static int judge(struct verify_options *o, const struct inspect_judge_req *req) 
     (void)snprintf(data_dir, sizeof data_dir, "main.data_dir=%s", dir);
     o->common.overrides[o->common.override_count++] = data_dir;
     if (err == SD_OK)
-        err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides, o->common.override_count, &settings);
+        err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides, o->common.override_count,
+                            &settings);
     if (err == SD_OK) {
         struct supervisor s = {.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
         err = ask(&s, req, &status);
@@ -159,7 +160,11 @@ int cmd_verify(int argc, char **argv) {
         return EXIT_NO;
     (void)signal(SIGPIPE, SIG_IGN);
     struct span from = strcmp(o.from, "<>") == 0 ? SPAN_NONE : span_cstr(o.from);
-    struct inspect_judge_req req = {.ip = span_of(ip, 16), .helo = span_cstr(o.helo), .mail_from = from, .received_ms = clock_unix_ms(),
-                                    .envelope_only = o.file == NULL, .letter = buf_span(&letter)};
+    struct inspect_judge_req req = {.ip = span_of(ip, 16),
+                                    .helo = span_cstr(o.helo),
+                                    .mail_from = from,
+                                    .received_ms = clock_unix_ms(),
+                                    .envelope_only = o.file == NULL,
+                                    .letter = buf_span(&letter)};
     return judge(&o, &req);
 }

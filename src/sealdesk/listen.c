@@ -113,7 +113,8 @@ enum sd_err listen_open(const struct listen_address *address, const char *what, 
     return SD_OK;
 }
 
-/* A socket's path has at most 107 bytes, a data directory's may have more: the address goes through a descriptor of the folder. */
+/* A socket's path has at most 107 bytes, a data directory's may have more: the address goes through a descriptor of the folder.
+ */
 static enum sd_err private_address(const char *path, struct sockaddr_un *ret, int *ret_dir) {
     char dir[4096];
     char name[128];

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONTROL_MS 15000         /* prepare may read certificates, the keeper opens its database */
-#define BACK_OFF_FIRST_MS 50     /* a role that dies once is back at once */
+#define CONTROL_MS 15000     /* prepare may read certificates, the keeper opens its database */
+#define BACK_OFF_FIRST_MS 50 /* a role that dies once is back at once */
 #define BACK_OFF_MAX_MS 10000
 #define BACK_OFF_FORGET_MS 30000 /* has run so long: the next death counts as the first */
 

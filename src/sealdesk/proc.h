@@ -38,7 +38,7 @@ struct proc {
     pid_t pid;
     struct ipc_client *control;
     unsigned restarts;
-    int64_t since_ms;             /* wall clock of the last start */
+    int64_t since_ms; /* wall clock of the last start */
     struct deadline start_after;
     int64_t back_off_ms;
     char *sandbox; /* JSON */
@@ -50,7 +50,8 @@ struct proc {
 /* fork, exec, control.start. On failure the process is killed and reaped. */
 enum sd_err proc_start(struct proc *proc, const struct settings *settings) SD_MUST_CHECK;
 /* Passes one descriptor (a duplicate goes; fd stays the caller's). */
-enum sd_err proc_link(struct proc *proc, uint8_t kind, const char *name, uint32_t peer, uint16_t instance, int fd) SD_MUST_CHECK;
+enum sd_err proc_link(struct proc *proc, uint8_t kind, const char *name, uint32_t peer, uint16_t instance,
+                      int fd) SD_MUST_CHECK;
 enum sd_err proc_go(struct proc *proc) SD_MUST_CHECK;
 /* Asks; fills ready, reason, waiting. broken: filled with the services that lost their channel. */
 enum sd_err proc_ping(struct proc *proc, struct buf *broken) SD_MUST_CHECK;

@@ -80,7 +80,9 @@ static enum sd_err set_value(struct settings *s, size_t index, const char *text,
         kept = bool_word(text);
     if (!kept || (key->type == TYPE_INT && !good_int(text)) || strchr(text, '\n')) {
         (void)fprintf(stderr, "%s: %s.%s = \"%s\": expected %s\n", where, key->section, key->name, text,
-                      key->type == TYPE_INT ? "a number" : key->type == TYPE_BOOL ? "yes or no" : "one line of text");
+                      key->type == TYPE_INT    ? "a number"
+                      : key->type == TYPE_BOOL ? "yes or no"
+                                               : "one line of text");
         return SD_ERR_CONFIG;
     }
     char *copy = strdup(kept);
@@ -127,9 +129,9 @@ static void build_schema(struct schema *schema) {
         options[n] = end;
         schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t)section, options, CFGF_NONE);
     }
-    schema->queue[0] = (cfg_opt_t)CFG_STR((char *)(uintptr_t)"address", NULL, CFGF_NODEFAULT);
+    schema->queue[0] = (cfg_opt_t)CFG_STR((char *)(uintptr_t) "address", NULL, CFGF_NODEFAULT);
     schema->queue[1] = end;
-    schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t)"queue", schema->queue,
+    schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t) "queue", schema->queue,
                                                       CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     schema->sections[sections] = end;
 }
@@ -143,8 +145,8 @@ static void print_problem(cfg_t *cfg, const char *format, va_list args) {
 static enum sd_err add_queue(struct settings *s, cfg_t *section) {
     const char *address = cfg_getstr(section, "address");
     if (s->queue_count == SETTINGS_QUEUES_MAX || !address || !strchr(address, '@') || !*cfg_title(section)) {
-        (void)fprintf(stderr, "%s:%d: queue \"%s\" needs address = \"name@domain\" (at most %d queues)\n", s->path, section->line,
-                      cfg_title(section), SETTINGS_QUEUES_MAX);
+        (void)fprintf(stderr, "%s:%d: queue \"%s\" needs address = \"name@domain\" (at most %d queues)\n", s->path,
+                      section->line, cfg_title(section), SETTINGS_QUEUES_MAX);
         return SD_ERR_CONFIG;
     }
     struct settings_queue *queue = &s->queues[s->queue_count];
@@ -335,8 +337,10 @@ unsigned settings_check(const struct settings *s, FILE *to) {
     n += check_tls(s, "smtp", to);
     n += check_tls(s, "desk", to);
     if (desk_public && !*settings_text(s, "desk.tls_cert"))
-        n += problem(to, "desk.listen = \"%s\" is reachable from other machines: set desk.tls_cert and desk.tls_key, or listen on "
-                         "127.0.0.1 behind a proxy on this host", settings_text(s, "desk.listen"));
+        n += problem(to,
+                     "desk.listen = \"%s\" is reachable from other machines: set desk.tls_cert and desk.tls_key, or listen on "
+                     "127.0.0.1 behind a proxy on this host",
+                     settings_text(s, "desk.listen"));
     if (settings_int(s, "inspect.workers") < 1 || settings_int(s, "inspect.workers") > 8)
         n += problem(to, "inspect.workers = %s: expected 1 to 8", settings_text(s, "inspect.workers"));
     if (settings_int(s, "inspect.threads") < 1 || settings_int(s, "inspect.threads") > 256)

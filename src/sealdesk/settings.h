@@ -1,6 +1,7 @@
 /*
- * settings.h - the configuration file as the supervisor and the command line see it: parsed by libconfuse, keys and defaults from
- * core/config.def, `-o section.key=value` on top, checked as a whole. Errors go to stderr with file and line and say what to do.
+ * settings.h - the configuration file as the supervisor and the command line see it: parsed by libconfuse, keys and defaults
+ * from core/config.def, `-o section.key=value` on top, checked as a whole. Errors go to stderr with file and line and say what
+ * to do.
  */
 #ifndef SD_SEALDESK_SETTINGS_H
 #define SD_SEALDESK_SETTINGS_H

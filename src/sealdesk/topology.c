@@ -9,8 +9,8 @@ static const struct edge {
     const char *service;
     bool first_only; /* of several instances, only the first */
 } edges[] = {
-    {"edge", "keeper", false},   {"edge", "inspect", false}, {"inspect", "dns", false},  {"keeper", "inspect", true},
-    {"clerk", "keeper", false},  {"courier", "keeper", false}, {"courier", "dns", false}, {"desk", "keeper", false},
+    {"edge", "keeper", false},  {"edge", "inspect", false},   {"inspect", "dns", false}, {"keeper", "inspect", true},
+    {"clerk", "keeper", false}, {"courier", "keeper", false}, {"courier", "dns", false}, {"desk", "keeper", false},
 };
 
 static const struct {

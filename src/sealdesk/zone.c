@@ -31,8 +31,8 @@ static void put_dkim(struct buf *to, json_t *key) {
     put_txt(to, name, buf_span(&value));
 }
 
-/* SPF allows the MX hosts: the courier sends from where mail comes in. A relay sends instead of us, and only its owner knows from
- * where: the line then says so. */
+/* SPF allows the MX hosts: the courier sends from where mail comes in. A relay sends instead of us, and only its owner knows
+ * from where: the line then says so. */
 static void put_domain(const struct settings *settings, struct span domain, struct buf *to) {
     const char *hostname = settings_text(settings, "main.hostname");
     char name[300];

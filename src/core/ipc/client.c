@@ -99,6 +99,16 @@ void ipc_client_attach(struct ipc_client *client, int fd) {
     pthread_mutex_unlock(&client->lock);
 }
 
+void ipc_client_free(struct ipc_client **client) {
+    if (!*client)
+        return;
+    ipc_client_attach(*client, -1);
+    pthread_cond_destroy(&(*client)->attached);
+    pthread_mutex_destroy(&(*client)->lock);
+    free(*client);
+    *client = NULL;
+}
+
 bool ipc_client_broken(struct ipc_client *client) {
     pthread_mutex_lock(&client->lock);
     if (client->channel && !client->has_leader) {
@@ -212,12 +222,13 @@ static bool lead(struct ipc_client *client, struct deadline deadline) {
     enum sd_err err = ipc_recv(channel->fd, deadline, &reply);
     pthread_mutex_lock(&client->lock);
     client->has_leader = false;
-    if (err == SD_OK && reply->is_reply)
+    bool is_reply = err == SD_OK && reply->is_reply;
+    if (is_reply)
         deliver(client, reply);
-    else if (err != SD_ERR_TIMEOUT && client->channel == channel)
-        drop_channel(client);
-    if (err == SD_OK && !reply->is_reply)
+    else
         ipc_msg_free(&reply);
+    if (!is_reply && err != SD_ERR_TIMEOUT && client->channel == channel)
+        drop_channel(client);
     channel_unref(channel);
     return err != SD_ERR_TIMEOUT;
 }

@@ -67,8 +67,7 @@
         return err;                                                                                                            \
     }                                                                                                                          \
     enum sd_err service##_##op##_call(struct ipc_client *client, const struct service##_##op##_req *req,                       \
-                                      struct deadline deadline, struct ipc_msg **ret_msg,                                      \
-                                      struct service##_##op##_rep *ret) {                                                      \
+                                      struct deadline deadline, struct ipc_msg **ret_msg, struct service##_##op##_rep *ret) {  \
         struct ipc_ticket *ticket = NULL;                                                                                      \
         enum sd_err err = service##_##op##_start(client, req, deadline, &ticket);                                              \
         return err ? err : service##_##op##_wait(client, &ticket, deadline, ret_msg, ret);                                     \

@@ -35,8 +35,8 @@
                                       struct ipc_msg **ret_msg, struct service##_##op##_rep *ret) SD_MUST_CHECK;               \
     /* start and wait; the reply's spans live as long as *ret_msg, which the caller frees with ipc_msg_free. */                \
     enum sd_err service##_##op##_call(struct ipc_client *client, const struct service##_##op##_req *req,                       \
-                                      struct deadline deadline, struct ipc_msg **ret_msg,                                      \
-                                      struct service##_##op##_rep *ret) SD_MUST_CHECK;                                         \
+                                      struct deadline deadline, struct ipc_msg **ret_msg, struct service##_##op##_rep *ret)    \
+        SD_MUST_CHECK;                                                                                                         \
     void service##_##op##_reply(struct ipc_call *call, const struct service##_##op##_rep *rep);
 #define MESSAGE(service, op, dir)
 #define U8(name)

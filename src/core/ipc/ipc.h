@@ -1,9 +1,10 @@
 /*
  * ipc.h - messages between processes over SOCK_SEQPACKET pairs that the supervisor makes: which descriptor is which peer.
  *
- * A service is a table: <service>.def lists its operations and their fields, once. <service>.h declares what gen_types.h makes of
- * it: a struct, an encoder, a decoder and a dump per message, a call per operation for clients, a reply per operation for the
- * server. The server's dispatch.c includes gen_dispatch.h, which checks peer, state and body before a handler sees anything.
+ * A service is a table: <service>.def lists its operations and their fields, once. <service>.h declares what gen_types.h makes
+ * of it: a struct, an encoder, a decoder and a dump per message, a call per operation for clients, a reply per operation for
+ * the server. The server's dispatch.c includes gen_dispatch.h, which checks peer, state and body before a handler sees
+ * anything.
  *
  * A message is a 16-byte header (little endian: u32 id, u16 operation, u16 kind, i32 status, u32 body bytes) and a body of
  * at most LIMIT_IPC_INLINE_BYTES. One PAYLOAD field may be larger: it then travels as a sealed memfd that the receiver maps.
@@ -35,10 +36,10 @@ struct ipc_msg {
     uint32_t id;
     uint16_t op;
     bool is_reply;
-    enum sd_err status;  /* replies */
-    struct span body;    /* inside this message */
-    int fd;              /* descriptor that came along, or -1; closed by ipc_msg_free unless taken with ipc_msg_take_fd */
-    struct span mapped;  /* a large payload, unmapped by ipc_msg_free */
+    enum sd_err status; /* replies */
+    struct span body;   /* inside this message */
+    int fd;             /* descriptor that came along, or -1; closed by ipc_msg_free unless taken with ipc_msg_take_fd */
+    struct span mapped; /* a large payload, unmapped by ipc_msg_free */
 };
 void ipc_msg_free(struct ipc_msg **msg);
 int ipc_msg_take_fd(struct ipc_msg *msg);
@@ -95,6 +96,7 @@ struct ipc_client; /* thread-safe; one channel, many calls in flight */
 struct ipc_ticket; /* one call in flight */
 
 struct ipc_client *ipc_client_new(const char *service);
+void ipc_client_free(struct ipc_client **client); /* nobody may be using it; processes keep theirs for life */
 /* A new channel (after the service restarted); calls on the old one fail with SD_ERR_UNAVAILABLE. fd -1 detaches. */
 void ipc_client_attach(struct ipc_client *client, int fd);
 bool ipc_client_broken(struct ipc_client *client); /* no channel, or its peer is gone */
@@ -134,7 +136,8 @@ struct ipc_op {
     uint32_t states;
     bool once; /* per connection: a second one is a protocol error */
     bool fd;   /* must carry a descriptor */
-    /* Decodes and calls the handler. SD_ERR_PROTOCOL, _PARSE or _LIMIT here means a body that is not ours: the peer is dropped. */
+    /* Decodes and calls the handler. SD_ERR_PROTOCOL, _PARSE or _LIMIT here means a body that is not ours: the peer is dropped.
+     */
     enum sd_err (*route)(void *ctx, struct ipc_call *call);
 };
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ static void test_many_callers_one_channel(SD_UNUSED void **state) {
     assert_int_equal(ask(client, "refuse.me", 0, 1000), SD_ERR_BUSY);
     assert_int_equal(ask(client, "slow.example", 300, 50), SD_ERR_TIMEOUT);
     assert_int_equal(ask(client, "after.example", 0, 2000), SD_OK); /* the late answer went nowhere */
-    ipc_client_attach(client, -1);
+    ipc_client_free(&client);
     assert_int_equal(pthread_join(server, &result), 0);
     assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
 }
@@ -112,7 +113,7 @@ static void test_service_dies_and_comes_back(SD_UNUSED void **state) {
     ipc_client_attach(client, second[1]);
     assert_int_equal(pthread_create(&server, NULL, serve, &second[0]), 0);
     assert_int_equal(ask(client, "again.example", 0, 2000), SD_OK);
-    ipc_client_attach(client, -1);
+    ipc_client_free(&client);
     assert_int_equal(pthread_join(server, NULL), 0);
     (void)close(pair[0]);
 }
@@ -131,15 +132,15 @@ static enum sd_err served(const void *bytes, size_t n, uint32_t peer, uint32_t s
 
 static void test_hostile_peers_are_dropped(SD_UNUSED void **state) {
     struct buf b = buf_new(1024);
-    buf_u32(&b, 7);          /* id */
-    buf_u16(&b, 1);          /* operation query */
-    buf_u16(&b, 0);          /* request */
-    buf_u32(&b, 0);          /* status */
-    buf_u32(&b, 4 + 1 + 2);  /* body bytes */
+    buf_u32(&b, 7);         /* id */
+    buf_u16(&b, 1);         /* operation query */
+    buf_u16(&b, 0);         /* request */
+    buf_u32(&b, 0);         /* status */
+    buf_u32(&b, 4 + 1 + 2); /* body bytes */
     buf_blob(&b, SPAN("x"));
     buf_u16(&b, 0);
     assert_int_equal(served(b.p, b.n, PEER_INSPECT, 1), SD_OK);
-    assert_int_equal(served(b.p, b.n, PEER_EDGE, 1), SD_ERR_PROTOCOL);   /* wrong peer */
+    assert_int_equal(served(b.p, b.n, PEER_EDGE, 1), SD_ERR_PROTOCOL);    /* wrong peer */
     assert_int_equal(served(b.p, b.n, PEER_INSPECT, 2), SD_ERR_PROTOCOL); /* wrong state */
     for (size_t n = 1; n < b.n; n++)
         assert_int_equal(served(b.p, n, PEER_INSPECT, 1), SD_ERR_PROTOCOL); /* cut short */
@@ -223,10 +224,10 @@ static void test_dump_tells_no_content(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_callers_one_channel),  cmocka_unit_test(test_service_dies_and_comes_back),
-        cmocka_unit_test(test_hostile_peers_are_dropped), cmocka_unit_test(test_large_payload_travels_sealed),
+        cmocka_unit_test(test_many_callers_one_channel),   cmocka_unit_test(test_service_dies_and_comes_back),
+        cmocka_unit_test(test_hostile_peers_are_dropped),  cmocka_unit_test(test_large_payload_travels_sealed),
         cmocka_unit_test(test_unsealed_memory_is_refused), cmocka_unit_test(test_limits_hold_on_both_sides),
-        cmocka_unit_test(test_text_fields_are_utf8),      cmocka_unit_test(test_dump_tells_no_content),
+        cmocka_unit_test(test_text_fields_are_utf8),       cmocka_unit_test(test_dump_tells_no_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -160,8 +160,8 @@ static enum sd_err receive_one(int fd, struct ipc_msg **ret) {
     ssize_t n = receive(fd, &m, &err);
     size_t body_bytes = n > HEAD_BYTES ? (size_t)n - HEAD_BYTES : 0;
     stored->msg = (struct ipc_msg){.fd = err ? -1 : received_fd(&m)};
-    if (err == SD_OK && (n < HEAD_BYTES || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-                         !unpack_head(head, &stored->msg, body_bytes)))
+    if (err == SD_OK &&
+        (n < HEAD_BYTES || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !unpack_head(head, &stored->msg, body_bytes)))
         err = SD_ERR_PROTOCOL;
     if (err) {
         struct ipc_msg *msg = &stored->msg;

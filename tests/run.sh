@@ -1,0 +1,39 @@
+#!/bin/bash
+# All tests of one build: unit and fuzz-corpus tests (Meson), checks of the source, system tests (pytest). One closing line.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$(realpath "${1:-build}")
+export SEALDESK_BUILD=$build
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1} UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+[ -d ../shared/corpora ] && export SEALDESK_CORPORA=$(realpath ../shared/corpora)
+passed=0 failed=0
+
+# Counts "N passed", "N failed" style summaries into the totals.
+count() { passed=$((passed + $1)); failed=$((failed + $2)); }
+
+echo "== unit tests and corpora"
+unit_log=$(mktemp)
+meson test -C "$build" --no-rebuild --print-errorlogs --num-processes 2 --timeout-multiplier 4 >"$unit_log" 2>&1
+grep -vE '^ *[0-9]+/[0-9]+ .* OK ' "$unit_log"
+ok=$(sed -n 's/^Ok: *\([0-9]*\).*/\1/p' "$unit_log")
+bad=$(sed -n 's/^\(Fail\|Timeout\|Unexpected Pass\): *\([0-9]*\).*/\2/p' "$unit_log" | paste -sd+ | bc 2>/dev/null || echo 1)
+[ -n "$ok" ] || { ok=0; bad=1; }
+count "$ok" "${bad:-0}"
+
+echo "== the source"
+if [ -z "${SEALDESK_ASAN:-}" ]; then
+  if tests/lint/run.sh "$build"; then count 1 0; else count 0 1; fi
+fi
+
+echo "== the system"
+system_log=$(mktemp)
+/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider tests/system 2>&1 | tee "$system_log"
+summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)|(passed|failed|error).* in [0-9.]+s' "$system_log" | tail -1)
+number() { grep -oE "[0-9]+ $1" <<<"$summary" | grep -oE '^[0-9]+' | head -1; }
+p=$(number passed) f=$(number failed) e=$(number error)
+[ -n "$summary" ] || f=1
+count "${p:-0}" $((${f:-0} + ${e:-0}))
+
+rm -f "$unit_log" "$system_log"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
