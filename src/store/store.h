@@ -16,6 +16,7 @@
 
 #include "core/arena.h"
 #include "core/clock.h"
+#include "core/limits.h"
 #include "store/id.h"
 
 struct store;

@@ -1,0 +1,112 @@
+#include "core/log.h"
+#include "crypt/crypt.h"
+#include "store/sql.h"
+
+/* Version 1. A later version is a migration beside this, never an edit: the hash of what is in the file must match. */
+#define SCHEMA_VERSION 1
+#define SCHEMA_BYTES_MAX ((size_t)64 * 1024)
+
+static const char schema[] =
+    "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL);"
+
+    "CREATE TABLE ticket (id BLOB NOT NULL PRIMARY KEY, number INTEGER NOT NULL UNIQUE, queue TEXT NOT NULL,"
+    " state INTEGER NOT NULL, assignee TEXT, revision INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " updated_ms INTEGER NOT NULL, messages INTEGER NOT NULL, first_object BLOB NOT NULL, last_inbound BLOB);"
+    "CREATE INDEX ticket_by_queue ON ticket (queue, updated_ms, id);"
+    "CREATE INDEX ticket_by_queue_and_state ON ticket (queue, state, updated_ms, id);"
+
+    "CREATE TABLE message (sequence INTEGER NOT NULL PRIMARY KEY, object BLOB NOT NULL UNIQUE,"
+    " ticket BLOB NOT NULL REFERENCES ticket (id), direction INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " trust INTEGER NOT NULL, disposition INTEGER NOT NULL, state INTEGER NOT NULL, attachments INTEGER NOT NULL,"
+    " size_bytes INTEGER NOT NULL, author TEXT);"
+    "CREATE INDEX message_by_ticket ON message (ticket, at_ms, sequence);"
+
+    "CREATE TABLE attachment (object BLOB NOT NULL PRIMARY KEY, message BLOB NOT NULL REFERENCES message (object),"
+    " place INTEGER NOT NULL, size_bytes INTEGER NOT NULL, state INTEGER NOT NULL);"
+    "CREATE INDEX attachment_by_message ON attachment (message, place);"
+
+    "CREATE TABLE facet_chunk (object BLOB NOT NULL, facet INTEGER NOT NULL, chunk INTEGER NOT NULL, sealed BLOB NOT NULL,"
+    " PRIMARY KEY (object, facet, chunk));"
+
+    "CREATE TABLE receipt (sequence INTEGER NOT NULL PRIMARY KEY, object BLOB NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE INDEX receipt_by_object ON receipt (object, sequence);"
+
+    "CREATE TABLE outbound (object BLOB NOT NULL PRIMARY KEY, warrant BLOB NOT NULL,"
+    " ticket BLOB NOT NULL REFERENCES ticket (id), state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, status TEXT);"
+    "CREATE INDEX outbound_by_time ON outbound (state, next_ms);"
+    "CREATE INDEX outbound_by_ticket ON outbound (ticket, created_ms);"
+
+    "CREATE TABLE event (sequence INTEGER NOT NULL PRIMARY KEY, ticket BLOB NOT NULL REFERENCES ticket (id),"
+    " at_ms INTEGER NOT NULL, kind INTEGER NOT NULL, actor TEXT NOT NULL, detail TEXT NOT NULL, object BLOB);"
+    "CREATE INDEX event_by_ticket ON event (ticket, sequence);"
+
+    "CREATE TABLE idempotency (person TEXT NOT NULL, key_hash BLOB NOT NULL, object BLOB NOT NULL,"
+    " expires_ms INTEGER NOT NULL, PRIMARY KEY (person, key_hash));"
+    "CREATE INDEX idempotency_by_time ON idempotency (expires_ms);"
+
+    "CREATE TABLE intake_position (one INTEGER NOT NULL PRIMARY KEY, segment INTEGER NOT NULL, place INTEGER NOT NULL);"
+
+    "CREATE TABLE set_aside (id INTEGER NOT NULL PRIMARY KEY, at_ms INTEGER NOT NULL, segment INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, reason TEXT NOT NULL, size_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+    " UNIQUE (segment, place, size_bytes, checksum));"
+    "CREATE TABLE set_aside_chunk (set_aside INTEGER NOT NULL REFERENCES set_aside (id), chunk INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY (set_aside, chunk));";
+
+#define STRING_OF(x) #x
+#define PRAGMA_VERSION(n) "PRAGMA user_version = " STRING_OF(n)
+
+enum sd_err schema_apply(sqlite3 *db) {
+    enum sd_err err = sql_exec(db, "BEGIN IMMEDIATE");
+    if (err == SD_OK)
+        err = sql_exec(db, schema);
+    if (err == SD_OK)
+        err = sql_exec(db, "INSERT INTO counter (name, value) VALUES ('ticket', 0)");
+    if (err == SD_OK)
+        err = sql_exec(db, PRAGMA_VERSION(SCHEMA_VERSION));
+    return err ? err : sql_exec(db, "COMMIT");
+}
+
+static enum sd_err put_statements(sqlite3 *db, sqlite3_stmt *stmt, struct buf *to) {
+    int rc;
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        for (int i = 0; i < 3; i++)
+            buf_blob(to, span_cstr((const char *)sqlite3_column_text(stmt, i)));
+    enum sd_err err = sql_err(db, rc);
+    return err ? err : buf_err(to);
+}
+
+static enum sd_err schema_hash(sqlite3 *db, struct sha256 *ret) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(SCHEMA_BYTES_MAX);
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type, name", -1,
+                                &stmt, NULL);
+    enum sd_err err = rc == SQLITE_OK ? put_statements(db, stmt, &text) : sql_err(db, rc);
+    (void)sqlite3_finalize(stmt);
+    return err ? err : crypt_sha256(buf_span(&text), ret);
+}
+
+/* The expected hash is that of a fresh database in memory: the text above is the only place that says what the schema is. */
+static enum sd_err expected_hash(struct sha256 *ret) {
+    sqlite3 *db = NULL;
+    int rc = sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    enum sd_err err = sql_err(NULL, rc);
+    if (err == SD_OK)
+        err = schema_apply(db);
+    if (err == SD_OK)
+        err = schema_hash(db, ret);
+    (void)sqlite3_close(db);
+    return err;
+}
+
+enum sd_err schema_check(sqlite3 *db) {
+    struct sha256 want, have;
+    enum sd_err err = expected_hash(&want);
+    if (err == SD_OK)
+        err = schema_hash(db, &have);
+    if (err == SD_ERR_LIMIT || (err == SD_OK && !span_eq(span_of(want.b, SHA256_BYTES), span_of(have.b, SHA256_BYTES)))) {
+        log_error("store.schema", "error=mismatch version=%d", SCHEMA_VERSION);
+        return SD_ERR_CONFIG;
+    }
+    return err;
+}
