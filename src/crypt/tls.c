@@ -126,10 +126,10 @@ static bool trust(SSL_CTX *ctx, struct span pem) {
     if (!bio)
         return false;
     ERR_clear_error();
-    for (;;) {
+    for (size_t anchors = 0;; anchors++) {
         X509 *anchor SD_CLEANUP(x509_free) = PEM_read_bio_X509(bio, NULL, no_password, NULL);
         if (!anchor)
-            return at_pem_end();
+            return anchors > 0 && at_pem_end();
         if (!X509_STORE_add_cert(store, anchor))
             return false;
     }
