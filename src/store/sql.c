@@ -4,8 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
-enum sd_err sql_err(sqlite3 *db, int rc) {
+/* SQLite keeps the system's error for statements but not for COMMIT; then it is still where the system left it. */
+static int system_errno(sqlite3 *db) {
     int os = db ? sqlite3_system_errno(db) : 0;
+    return os ? os : errno;
+}
+
+/* A full disk is SQLITE_FULL; a full quota and a file at its largest size are IOERR. */
+static bool no_space(int os) {
+    return os == ENOSPC || os == EDQUOT || os == EFBIG;
+}
+
+enum sd_err sql_err(sqlite3 *db, int rc) {
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -14,7 +24,7 @@ enum sd_err sql_err(sqlite3 *db, int rc) {
     case SQLITE_FULL:
         return SD_ERR_FULL;
     case SQLITE_IOERR:
-        return os == ENOSPC || os == EDQUOT || os == EFBIG ? SD_ERR_FULL : SD_ERR_IO;
+        return no_space(system_errno(db)) ? SD_ERR_FULL : SD_ERR_IO;
     case SQLITE_NOMEM:
         return SD_ERR_NOMEM;
     case SQLITE_BUSY:
@@ -35,15 +45,20 @@ enum sd_err sql_err(sqlite3 *db, int rc) {
     }
 }
 
-enum sd_err sql_exec(sqlite3 *db, const char *sql) {
-    return sql_err(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+/* What the caller is told is short; the log keeps SQLite's own numbers. Being there already or not there is no trouble. */
+static enum sd_err reported(sqlite3 *db, int rc) {
+    enum sd_err err = sql_err(db, rc);
+    if (err && err != SD_ERR_EXISTS && err != SD_ERR_NOTFOUND)
+        log_error("store.sql", "error=%s sqlite=%d errno=%d", sd_err_name(err), rc, system_errno(db));
+    return err;
 }
 
-/* What the caller is told is short; the log keeps SQLite's own numbers. Being there already or not there is no trouble. */
+enum sd_err sql_exec(sqlite3 *db, const char *sql) {
+    return reported(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
 static void fail(struct query *q, int rc) {
-    enum sd_err err = sql_err(q->store->db, rc);
-    if (err != SD_ERR_EXISTS && err != SD_ERR_NOTFOUND)
-        log_error("store.sql", "error=%s sqlite=%d errno=%d", sd_err_name(err), rc, sqlite3_system_errno(q->store->db));
+    enum sd_err err = reported(q->store->db, rc);
     if (q->err == SD_OK)
         q->err = err;
 }
