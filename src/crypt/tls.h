@@ -38,4 +38,7 @@ enum sd_err tls_write(struct tls_session *session, struct span bytes, struct dea
 bool tls_pending(const struct tls_session *session);                          /* decrypted bytes wait */
 void tls_free(struct tls_session **session, struct deadline close_notify_by); /* sends close_notify; does not close fd */
 
+/* A P-256 key and a certificate for this host name that it signs itself, valid for 30 days; appended as PEM. Demo and tests. */
+enum sd_err tls_self_signed(struct span host, struct buf *certificate_pem, struct buf *key_pem) SD_MUST_CHECK;
+
 #endif
