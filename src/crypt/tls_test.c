@@ -207,6 +207,19 @@ static void says_whether_the_certificate_is_valid(void **state) {
     assert_false(valid(no_chain, trusting, SPAN(HOST)));
 }
 
+static void a_self_signed_certificate_serves(void **state) {
+    (void)state;
+    struct buf certificate SD_CLEANUP(buf_free) = buf_new(65536);
+    struct buf key SD_CLEANUP(buf_free) = buf_new(65536);
+    struct tls_context *own SD_CLEANUP(tls_context_free) = NULL;
+    struct tls_context *pinned SD_CLEANUP(tls_context_free) = NULL;
+    assert_int_equal(tls_self_signed(SPAN(HOST), &certificate, &key), SD_OK);
+    assert_int_equal(tls_server_context(buf_span(&certificate), buf_span(&key), &own), SD_OK);
+    assert_int_equal(tls_client_context(buf_span(&certificate), &pinned), SD_OK);
+    assert_true(valid(own, pinned, SPAN(HOST)));
+    assert_false(valid(own, trusting, SPAN(HOST)));
+}
+
 static void an_end_without_close_notify_is_no_end(void **state) {
     (void)state;
     for (int orderly = 0; orderly < 2; orderly++) {
@@ -377,6 +390,7 @@ int main(void) {
         cmocka_unit_test(talks_both_ways),
         cmocka_unit_test(writes_all_of_it),
         cmocka_unit_test(says_whether_the_certificate_is_valid),
+        cmocka_unit_test(a_self_signed_certificate_serves),
         cmocka_unit_test(an_end_without_close_notify_is_no_end),
         cmocka_unit_test(broken_handshakes),
         cmocka_unit_test(a_dripping_peer_is_cut_off_in_time),
