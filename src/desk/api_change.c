@@ -1,0 +1,177 @@
+/* PATCH /api/v1/tickets/{id}: state, assignee, queue. The keeper records each wish before the store changes. */
+#include "core/ipc/keeper.h"
+#include "desk/input.h"
+#include "desk/present.h"
+#include "desk/problem.h"
+#include "desk/ticket_find.h"
+
+#define QUEUE_NAME_MAX 64
+#define PERSON_TEXT_MAX 320
+
+/* What the body asks for. */
+struct change {
+    bool has_state, has_assignee, has_queue;
+    enum ticket_state state;
+    struct span assignee; /* as sent, then the person's id; empty: nobody */
+    struct span queue;
+};
+
+static bool may_become(enum ticket_state state) {
+    return state == TICKET_OPEN || state == TICKET_PENDING || state == TICKET_CLOSED || state == TICKET_SPAM;
+}
+
+static void read_state(const struct json_in *value, struct change *change, struct field_errors *errors) {
+    change->has_state = in_kind(value) != IN_ABSENT;
+    if (change->has_state && (!ticket_state_from(in_text(value), &change->state) || !may_become(change->state)))
+        field_wrong(errors, SPAN("state"), "unknown", "One of open, pending, closed, spam.");
+}
+
+static void read_assignee(const struct json_in *value, struct change *change, struct field_errors *errors) {
+    change->has_assignee = in_kind(value) != IN_ABSENT;
+    change->assignee = in_text(value);
+    if (!change->has_assignee || in_kind(value) == IN_NULL)
+        return;
+    if (change->assignee.n == 0 || change->assignee.n > PERSON_TEXT_MAX || !span_is_utf8(change->assignee))
+        field_wrong(errors, SPAN("assignee"), "unknown", "A colleague's id or e-mail address, or null.");
+}
+
+static void read_queue(const struct json_in *value, struct change *change, struct field_errors *errors) {
+    change->has_queue = in_kind(value) != IN_ABSENT;
+    change->queue = in_text(value);
+    if (change->has_queue && (change->queue.n == 0 || change->queue.n > QUEUE_NAME_MAX || !span_is_utf8(change->queue)))
+        field_wrong(errors, SPAN("queue"), "unknown", "The name of a queue.");
+}
+
+static void read_change(const struct json_in *body, struct change *change, struct field_errors *errors) {
+    static const char *const known[] = {"state", "assignee", "queue"};
+    struct span name;
+    if (in_unknown(body, known, SD_COUNT(known), &name))
+        field_wrong(errors, name, "unexpected", "Only state, assignee and queue can be changed.");
+    if (in_count(body) == 0)
+        field_wrong(errors, SPAN(""), "empty", "Send at least one of state, assignee and queue.");
+    read_state(in_member(body, "state"), change, errors);
+    read_assignee(in_member(body, "assignee"), change, errors);
+    read_queue(in_member(body, "queue"), change, errors);
+}
+
+/* The assignee's id; nobody of that name is a wrong field. */
+static enum sd_err find_assignee(struct desk *desk, struct exchange *x, struct change *change, struct field_errors *errors) {
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_person_req req = {.token = x->session.token, .origin = x->request->client, .person = change->assignee};
+    struct keeper_person_rep rep;
+    if (!change->has_assignee || change->assignee.n == 0)
+        return SD_OK;
+    enum sd_err err = keeper_person_call(desk->keeper, &req, x->deadline, &msg, &rep);
+    if (err == SD_ERR_NOTFOUND || err == SD_ERR_DENIED) {
+        field_wrong(errors, SPAN("assignee"), "unknown", "There is no such colleague.");
+        return SD_OK;
+    }
+    if (err == SD_OK)
+        change->assignee = arena_span(x->arena, rep.person);
+    return err;
+}
+
+static enum sd_err act(struct desk *desk, struct exchange *x, const struct ticket_row *row, enum ticket_action action,
+                       struct span detail) {
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_act_req req = {.token = x->session.token,
+                                 .origin = x->request->client,
+                                 .ticket = ticket_id_span(&row->id),
+                                 .action = (uint8_t)action,
+                                 .detail = detail};
+    struct keeper_act_rep rep;
+    return keeper_act_call(desk->keeper, &req, x->deadline, &msg, &rep);
+}
+
+static enum sd_err move(struct desk *desk, struct exchange *x, const struct ticket_row *row, struct span queue) {
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_move_req req = {
+        .token = x->session.token, .origin = x->request->client, .ticket = ticket_id_span(&row->id), .queue = queue};
+    struct keeper_move_rep rep;
+    return keeper_move_call(desk->keeper, &req, x->deadline, &msg, &rep);
+}
+
+/* Moving comes last: afterwards the ticket may be out of this person's reach. */
+static enum sd_err ask_keeper(struct desk *desk, struct exchange *x, const struct ticket_row *row,
+                              const struct change *change) {
+    enum sd_err err = SD_OK;
+    if (change->has_state)
+        err = act(desk, x, row, ACTION_STATE, span_cstr(ticket_state_text(change->state)));
+    if (err == SD_OK && change->has_assignee)
+        err = act(desk, x, row, ACTION_ASSIGN, change->assignee);
+    if (err == SD_OK && change->has_queue)
+        err = move(desk, x, row, change->queue);
+    return err;
+}
+
+/* Each field is one revision, all of them one transaction. */
+static enum sd_err change_row(struct store *store, const struct ticket_row *row, const struct change *change) {
+    int64_t revision = row->revision, now = clock_unix_ms();
+    enum sd_err err = SD_OK;
+    if (change->has_state)
+        err = ticket_set_state(store, &row->id, revision++, change->state, now);
+    if (err == SD_OK && change->has_assignee)
+        err = ticket_set_assignee(store, &row->id, revision++, change->assignee, now);
+    if (err == SD_OK && change->has_queue)
+        err = ticket_set_queue(store, &row->id, revision, change->queue, now);
+    return err;
+}
+
+static enum sd_err store_change(struct desk *desk, struct exchange *x, const struct change *change, struct ticket_row *row) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
+    if (err == SD_OK)
+        err = store_begin(lease.store, x->deadline);
+    if (err == SD_OK)
+        err = change_row(lease.store, row, change);
+    if (err == SD_OK)
+        err = ticket_get(lease.store, &row->id, x->arena, row);
+    if (err == SD_OK)
+        err = store_commit(lease.store);
+    return err;
+}
+
+/* What can be said without the keeper. True: the response is there. */
+static bool refuse_change(struct exchange *x, const struct ticket_row *row, struct if_match condition) {
+    if (condition.kind == IF_MATCH_ABSENT)
+        respond_problem(x, PROBLEM_PRECONDITION, SPAN_NONE);
+    else if (!if_match_permits(condition, (uint64_t)row->revision))
+        respond_problem(x, PROBLEM_STALE, SPAN_NONE);
+    else if (row->state == TICKET_QUARANTINE)
+        respond_problem(x, PROBLEM_NOT_CHANGEABLE, SPAN_NONE);
+    else
+        return false;
+    return true;
+}
+
+enum sd_err api_ticket_change(struct desk *desk, struct exchange *x) {
+    struct json_in *body SD_CLEANUP(in_free) = NULL;
+    struct ticket_row row;
+    struct change change = {0};
+    struct field_errors errors = {0};
+    enum sd_err err = ticket_find(desk, x, &row);
+    if (err)
+        return err;
+    if (refuse_change(x, &row, if_match_of(x->request->if_match)))
+        return SD_OK;
+    if (in_body(x->request, &body) != SD_OK) {
+        respond_problem(x, PROBLEM_MALFORMED, SPAN("The body is not a JSON object."));
+        return SD_OK;
+    }
+    read_change(body, &change, &errors);
+    if (errors.count == 0)
+        err = find_assignee(desk, x, &change, &errors);
+    if (err == SD_OK && errors.count) {
+        respond_invalid(x, &errors);
+        return SD_OK;
+    }
+    if (err == SD_OK)
+        err = ask_keeper(desk, x, &row, &change);
+    if (err == SD_ERR_UNSUPPORTED) {
+        respond_problem(x, PROBLEM_NOT_CHANGEABLE, SPAN("The ticket's state does not allow this change."));
+        return SD_OK;
+    }
+    if (err == SD_OK)
+        err = store_change(desk, x, &change, &row);
+    return err ? err : respond_ticket(desk, x, &row);
+}

@@ -1,0 +1,138 @@
+/* GET /api/v1/tickets: one page of the list, newest change first. */
+#include "core/codec.h"
+#include "desk/present.h"
+#include "desk/problem.h"
+#include "desk/tickets_query.h"
+
+#define LIMIT_DEFAULT 50
+#define CURSOR_BYTES (8 + TICKET_ID_BYTES)
+
+struct span cursor_text(const struct ticket_row *row, struct arena *arena) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(CURSOR_BYTES);
+    struct buf text SD_CLEANUP(buf_free) = buf_new(2 * CURSOR_BYTES);
+    buf_u64(&raw, (uint64_t)row->updated_ms);
+    buf_put(&raw, ticket_id_span(&row->id));
+    put_base64url(&text, buf_span(&raw));
+    return arena_span(arena, buf_span(&text));
+}
+
+static bool read_cursor(struct span text, struct ticket_cursor *ret) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(CURSOR_BYTES);
+    struct ticket_cursor cursor;
+    if (base64url_decode(text, &raw) != SD_OK)
+        return false;
+    struct reader r = reader_of(buf_span(&raw));
+    cursor.updated_ms = (int64_t)read_u64(&r);
+    if (ticket_id_from(read_bytes(&r, TICKET_ID_BYTES), &cursor.id) != SD_OK || reader_end(&r) != SD_OK)
+        return false;
+    *ret = cursor;
+    return true;
+}
+
+void tickets_query(const struct http_request *request, struct ticket_filter *filter, struct field_errors *errors) {
+    struct span text;
+    uint64_t limit = LIMIT_DEFAULT;
+    if (http_param(request, "limit", &text) && (span_to_u64(text, &limit) != SD_OK || limit < 1 || limit > LIMIT_LIST_ITEMS))
+        field_wrong(errors, SPAN("limit"), "range", "A number from 1 to 100.");
+    filter->limit = (size_t)limit;
+    if (http_param(request, "state", &text) && text.n) {
+        filter->has_state = ticket_state_from(text, &filter->state);
+        if (!filter->has_state)
+            field_wrong(errors, SPAN("state"), "unknown", "One of open, pending, closed, review, quarantine, spam.");
+    }
+    if (http_param(request, "cursor", &text) && text.n) {
+        filter->has_after = read_cursor(text, &filter->after);
+        if (!filter->has_after)
+            field_wrong(errors, SPAN("cursor"), "unknown", "Not a cursor that a list here gave.");
+    }
+    if (http_param(request, "queue", &text))
+        filter->queue = text;
+}
+
+struct page {
+    struct ticket_row *rows;
+    size_t count;
+    bool more;
+};
+
+static enum sd_err find_page(struct desk *desk, struct exchange *x, struct ticket_filter *filter, struct page *ret) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
+    if (err == SD_OK)
+        err = ticket_list(lease.store, filter, x->arena, &ret->rows, &ret->count);
+    if (err || ret->count < filter->limit)
+        return err;
+    struct ticket_filter behind = *filter;
+    struct ticket_row *rows;
+    size_t count = 0;
+    behind.has_after = true;
+    behind.after = (struct ticket_cursor){ret->rows[ret->count - 1].updated_ms, ret->rows[ret->count - 1].id};
+    behind.limit = 1;
+    err = ticket_list(lease.store, &behind, x->arena, &rows, &count);
+    ret->more = count > 0;
+    return err;
+}
+
+static enum sd_err put_item(struct json_out *j, struct store *store, const struct ticket_row *row, struct span key,
+                            const struct names *names) {
+    struct head head SD_CLEANUP(head_free) = {0};
+    enum sd_err err = read_head_or_say(store, &row->first, key, &head);
+    if (err)
+        return err;
+    json_object(j, NULL);
+    put_ticket(j, row, &head.card, names_of(names, row->assignee));
+    json_int(j, "messages", row->messages);
+    json_end(j);
+    return SD_OK;
+}
+
+/* Tickets whose head the keeper does not give are left out: they are not there for this person. */
+static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct page *page, const struct keys *keys,
+                            const struct names *names) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
+    struct json_out j = respond_json(x, 200);
+    json_object(&j, NULL);
+    json_array(&j, "items");
+    for (size_t i = 0; i < page->count && err == SD_OK; i++)
+        if (keys->keys[i].n)
+            err = put_item(&j, lease.store, &page->rows[i], keys->keys[i], names);
+    json_end(&j);
+    if (page->more)
+        json_text(&j, "next", cursor_text(&page->rows[page->count - 1], x->arena));
+    else
+        json_null(&j, "next");
+    json_end(&j);
+    return err;
+}
+
+static size_t session_queues(const struct session *session, struct span *to) {
+    struct ipc_list_iter iter = ipc_list_start(session->queues);
+    size_t n = 0;
+    while (n < TICKET_QUEUES_MAX && ipc_list_next(&iter, &to[n]))
+        n++;
+    return n;
+}
+
+enum sd_err api_tickets_list(struct desk *desk, struct exchange *x) {
+    struct span queues[TICKET_QUEUES_MAX];
+    struct ticket_filter filter = {.queues = queues, .queue_count = session_queues(&x->session, queues)};
+    struct field_errors errors = {0};
+    struct page page = {0};
+    struct object_id firsts[LIMIT_LIST_ITEMS];
+    struct keys keys;
+    struct names names = {0};
+    tickets_query(x->request, &filter, &errors);
+    if (errors.count) {
+        respond_invalid(x, &errors);
+        return SD_OK;
+    }
+    enum sd_err err = find_page(desk, x, &filter, &page);
+    for (size_t i = 0; i < page.count && err == SD_OK; i++) {
+        firsts[i] = page.rows[i].first;
+        err = names_ask(desk, x, &names, page.rows[i].assignee);
+    }
+    if (err == SD_OK)
+        err = read_head_keys(desk, x, firsts, page.count, &keys);
+    return err ? err : put_page(desk, x, &page, &keys, &names);
+}

@@ -1,0 +1,10 @@
+#include "desk/desk.h"
+#include "desk/input.h"
+
+void desk_init(struct desk *desk) {
+    *desk = (struct desk){.outbound_bell = -1, .hostname = ""};
+    for (size_t i = 0; i < REPLY_LOCKS; i++)
+        (void)pthread_mutex_init(&desk->reply_locks[i], NULL);
+    (void)sem_init(&desk->sources, 0, SOURCES_AT_ONCE);
+    input_setup();
+}

@@ -1,0 +1,48 @@
+/*
+ * desk.h - the desk process's one shared state, and its routes. Handlers are functions of (desk, exchange): they write the
+ * response and return SD_OK, or return an error that becomes a problem (problem.h). Any thread; one exchange, one thread.
+ */
+#ifndef SD_DESK_DESK_H
+#define SD_DESK_DESK_H
+
+#include "desk/http.h"
+#include "desk/stores.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#define REPLY_LOCKS 16    /* answers with the same Idempotency-Key wait for each other */
+#define SOURCES_AT_ONCE 3 /* a source is up to 25 MiB, sealed and plain: this bounds the memory for them */
+
+struct desk {
+    struct ipc_client *keeper;
+    struct stores *stores;
+    const char *hostname;
+    bool tls;
+    int outbound_bell; /* -1: none was given */
+    pthread_mutex_t reply_locks[REPLY_LOCKS];
+    sem_t sources;
+};
+
+void desk_init(struct desk *desk);
+
+/* ---- the two halves of an exchange ---- */
+
+/*
+ * All that can be said before the body has come: route, method, origin, session, CSRF. False: the response is there already,
+ * and the body is of no interest. *ret_body_max: what the route takes, bytes.
+ */
+struct route;
+bool desk_gate(struct desk *desk, struct exchange *x, const struct route **ret_route, size_t *ret_body_max);
+/* With the whole body in x->request: the handler, and a problem when it fails. */
+void desk_handle(struct desk *desk, struct exchange *x, const struct route *route);
+
+/* ---- handlers ---- */
+typedef enum sd_err desk_handler(struct desk *desk, struct exchange *x);
+desk_handler api_session_create, api_session_get, api_session_delete;
+desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
+    api_timeline_get;
+desk_handler api_ready_get, api_health_get, api_openapi_get;
+desk_handler page_index, page_script, page_style, page_icon;
+
+#endif

@@ -1,0 +1,430 @@
+'use strict';
+// The agents' page. What comes from the server enters the document as text only; nothing is kept outside this page's memory.
+
+const $ = id => document.getElementById(id);
+
+// ---- small things ----
+
+function el(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name === 'on') Object.entries(value).forEach(([type, handler]) => node.addEventListener(type, handler));
+    else if (value === true) node.setAttribute(name, '');
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter(child => child != null && child !== ''));
+  return node;
+}
+
+const say = text => { $('status').textContent = text; };
+
+function note(node, text, calm) {
+  node.textContent = text || '';
+  node.hidden = !text;
+  node.classList.toggle('calm', Boolean(calm));
+}
+
+const clock = new Intl.DateTimeFormat(undefined, {dateStyle: 'medium', timeStyle: 'short'});
+const when = text => text ? clock.format(new Date(text)) : 'no readable date';
+
+function time(text) {
+  return el('time', {datetime: text || false, title: text || false}, when(text));
+}
+
+const person = mailbox => mailbox.name ? `${mailbox.name} <${mailbox.address}>` : mailbox.address || '(no address)';
+const people = list => list.map(person).join(', ');
+const words = {open: 'Open', pending: 'Pending', closed: 'Closed', review: 'Review', quarantine: 'Quarantine', spam: 'Spam'};
+
+function size(bytes) {
+  return bytes < 1024 ? `${bytes} bytes` : bytes < 1048576 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 1048576).toFixed(1)} MB`;
+}
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, b => b.toString(16).padStart(2, '0')).join('');
+}
+
+// ---- the server ----
+
+class Problem extends Error {
+  constructor(status, body, retryAfter) {
+    const fields = (body.errors || []).map(e => `${e.field ? e.field + ': ' : ''}${e.detail}`).join(' ');
+    super(fields || body.detail || 'The server did not answer as expected.');
+    this.status = status;
+    this.code = body.code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+let session = null;
+
+async function ask(method, path, {body, headers = {}} = {}) {
+  const options = {method, headers: {...headers}, credentials: 'same-origin', cache: 'no-store'};
+  if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers['Content-Type'] = 'application/json';
+  }
+  if (method !== 'GET' && session) options.headers['X-CSRF-Token'] = session.csrf;
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Problem(0, {detail: 'The desk cannot be reached. Check the connection and try again.'});
+  }
+  const data = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const problem = new Problem(answer.status, data, answer.headers.get('Retry-After'));
+    if (problem.code === 'not-signed-in' && session) leave('Your session has ended. Sign in again; what you were writing is kept.');
+    throw problem;
+  }
+  return {data, etag: answer.headers.get('ETag')};
+}
+
+// ---- signing in and out ----
+
+function leave(text) {
+  session = null;
+  current = null;
+  $('app').hidden = true;
+  $('ticket').replaceChildren();
+  $('list').replaceChildren();
+  $('sign-in').hidden = false;
+  note($('sign-in-note'), text, true);
+  document.title = 'Sealdesk';
+  $('email').focus();
+}
+
+function enter(data) {
+  session = data;
+  $('sign-in').hidden = true;
+  $('app').hidden = false;
+  $('who').textContent = `${data.user.name}, ${data.user.role}`;
+  const queues = $('filter-queue');
+  queues.replaceChildren(el('option', {value: ''}, 'All'), ...data.user.queues.map(q => el('option', {value: q}, q)));
+  loadList();
+  follow();
+}
+
+$('sign-in-form').addEventListener('submit', async event => {
+  event.preventDefault();
+  const form = event.target;
+  const button = form.querySelector('button');
+  button.disabled = true;
+  note($('sign-in-note'), '');
+  try {
+    const {data} = await ask('POST', '/api/v1/session', {body: {
+      email: form.email.value.trim(), password: form.password.value, totp: form.totp.value.replace(/\s/g, '')}});
+    form.password.value = form.totp.value = '';
+    enter(data);
+  } catch (problem) {
+    const wait = problem.status === 429 ? ` Try again in ${problem.retryAfter} seconds.` : '';
+    note($('sign-in-note'), problem.message + wait);
+    form.totp.value = '';
+    form.totp.focus();
+  }
+  button.disabled = false;
+});
+
+$('sign-out').addEventListener('click', async () => {
+  drafts.clear();
+  try {
+    await ask('DELETE', '/api/v1/session');
+    leave('You are signed out.');
+  } catch (problem) {
+    if (session) note($('list-note'), problem.message);
+  }
+});
+
+// ---- the list ----
+
+let listAsked = 0;
+
+function trustLine(trust) {
+  const level = {verified: 'Verified', unverified: 'Not verified', failed: 'Failed'}[trust.level] || 'Not verified';
+  const claims = trust.domain ? `${level}: ${trust.domain}` : level;
+  return el('span', {class: `trust ${trust.level}`}, trust.sentence || claims);
+}
+
+function listItem(ticket) {
+  const held = ticket.assignee === session.user.id ? 'you' : ticket.assignee_name;
+  const facts = [`#${ticket.number}`, ticket.queue, words[ticket.state], held ? `with ${held}` : ''];
+  const link = el('a', {href: `#/t/${ticket.id}`, 'data-id': ticket.id},
+    el('span', {class: 'row'}, el('span', {class: 'grow subject'}, ticket.subject || '(no subject)')),
+    el('span', {class: 'row small'}, el('span', {class: 'grow'}, ticket.from.name || ticket.from.address), time(ticket.updated_at)),
+    el('span', {class: 'row small'}, facts.filter(Boolean).join(' · ')),
+    trustLine(ticket.trust));
+  return el('li', {}, link);
+}
+
+async function loadList(cursor) {
+  const turn = ++listAsked;
+  const query = new URLSearchParams({limit: 50});
+  for (const name of ['state', 'queue']) if ($(`filter-${name}`).value) query.set(name, $(`filter-${name}`).value);
+  if (cursor) query.set('cursor', cursor);
+  try {
+    const {data} = await ask('GET', `/api/v1/tickets?${query}`);
+    if (turn !== listAsked) return;
+    const items = data.items.map(listItem);
+    if (cursor) $('list').append(...items); else $('list').replaceChildren(...items);
+    $('list-empty').hidden = $('list').children.length > 0;
+    $('more').hidden = !data.next;
+    $('more').onclick = () => loadList(data.next);
+    note($('list-note'), '');
+    markCurrent();
+    say(`${$('list').children.length} tickets shown.`);
+  } catch (problem) {
+    if (session) note($('list-note'), problem.message);
+  }
+}
+
+function markCurrent() {
+  for (const link of $('list').querySelectorAll('a')) {
+    if (current && link.dataset.id === current.id) link.setAttribute('aria-current', 'true');
+    else link.removeAttribute('aria-current');
+  }
+}
+
+$('filter-state').addEventListener('change', () => loadList());
+$('filter-queue').addEventListener('change', () => loadList());
+$('refresh').addEventListener('click', () => loadList());
+
+// ---- one ticket ----
+
+let current = null; // {id, ticket, etag, texts: Map of message id to what was opened}
+const drafts = new Map(); // ticket id to {text, cc, key}: in memory only
+
+function follow() {
+  const match = /^#\/t\/([0-9a-f]{32})$/.exec(location.hash);
+  if (!session) return;
+  if (match && (!current || current.id !== match[1])) showTicket(match[1]);
+  if (!match) closeTicket();
+}
+window.addEventListener('hashchange', follow);
+$('skip').addEventListener('click', event => { event.preventDefault(); $('ticket').focus(); });
+
+function closeTicket() {
+  current = null;
+  $('panes').classList.remove('reading');
+  document.title = 'Sealdesk';
+  $('ticket').replaceChildren(el('p', {class: 'empty placeholder'},
+    'Choose a ticket to read it. Each message you open is on the record.'));
+  markCurrent();
+}
+
+async function showTicket(id) {
+  current = {id, texts: new Map()};
+  $('panes').classList.add('reading');
+  $('ticket').replaceChildren(el('p', {class: 'empty'}, 'Loading…'));
+  await reload(true);
+}
+
+async function reload(first, message) {
+  const mine = current;
+  try {
+    const {data, etag} = await ask('GET', `/api/v1/tickets/${mine.id}`);
+    if (mine !== current) return;
+    Object.assign(mine, {ticket: data, etag});
+    drawTicket(message);
+    if (first) {
+      $('ticket').focus();
+      const newest = data.messages[data.messages.length - 1];
+      if (newest) openMessage(newest.id);
+    }
+  } catch (problem) {
+    if (mine === current && session) {
+      $('ticket').replaceChildren(backLink(), el('p', {class: 'note', role: 'alert'},
+        problem.status === 404 ? 'This ticket is not there, or not yours to see.' : problem.message));
+    }
+  }
+}
+
+const backLink = () => el('button', {class: 'quiet back', type: 'button', on: {click: () => { location.hash = '#/'; }}}, '← All tickets');
+
+function drawTicket(message) {
+  const t = current.ticket;
+  document.title = `#${t.number} ${t.subject} · Sealdesk`;
+  const holder = t.assignee ? t.assignee === session.user.id ? 'you' : t.assignee_name || 'a colleague' : 'nobody yet';
+  $('ticket').replaceChildren(
+    backLink(),
+    el('div', {class: 'ticket-head'},
+      el('h1', {}, t.subject || '(no subject)'),
+      el('p', {class: 'small'}, `#${t.number} · ${t.queue} · ${words[t.state]} · assigned to ${holder}`)),
+    actions(t),
+    el('p', {class: 'note', id: 'ticket-note', role: 'alert', hidden: !message}, message || ''),
+    ...t.messages.map(drawMessage),
+    replyBox(t),
+    timeline());
+  markCurrent();
+}
+
+function actions(t) {
+  const buttons = [];
+  const add = (label, change) => buttons.push(el('button', {type: 'button', on: {click: e => changeTicket(e.target, change)}}, label));
+  if (t.state !== 'quarantine') {
+    if (t.assignee !== session.user.id) add('Assign to me', {assignee: session.user.id});
+    else add('Give back', {assignee: null});
+    if (t.state === 'closed' || t.state === 'spam') add('Reopen', {state: 'open'});
+    else add('Close', {state: 'closed'});
+  }
+  return el('div', {class: 'actions'}, ...buttons);
+}
+
+async function changeTicket(button, change) {
+  const mine = current;
+  button.disabled = true;
+  try {
+    await ask('PATCH', `/api/v1/tickets/${mine.id}`, {body: change, headers: {'If-Match': mine.etag}});
+    if (mine !== current) return;
+    await reload();
+    say('Saved.');
+    loadList();
+  } catch (problem) {
+    if (!session || mine !== current) return;
+    button.disabled = false;
+    if (problem.status === 412) await reload(false, 'Somebody changed this ticket meanwhile. This is how it is now.');
+    else note($('ticket-note'), problem.message);
+  }
+}
+
+// ---- messages ----
+
+const deliveries = {
+  queued: 'Waiting to be delivered', held: 'Held, not sent', deferred: 'Delayed; it will be tried again',
+  sent: 'Delivered to the recipient’s server', failed: 'Could not be delivered'};
+
+function drawMessage(m) {
+  const opened = current.texts.get(m.id);
+  const lines = [
+    el('p', {class: 'from'}, m.direction === 'out' ? `${person(m.from)} (this desk)` : person(m.from)),
+    el('p', {class: 'small'}, `to ${people(m.to) || '(nobody named)'}${m.cc.length ? `, copy to ${people(m.cc)}` : ''} · `, time(m.received_at)),
+    el('p', {}, trustLine(m.trust))];
+  if (m.delivery) {
+    lines.push(el('p', {class: `small delivery ${m.delivery.state}`},
+      deliveries[m.delivery.state] + (m.delivery.status ? ` (${m.delivery.status})` : '')));
+  }
+  return el('article', {class: `card message ${m.direction}`, 'data-id': m.id, tabindex: -1, 'aria-label': `Message from ${person(m.from)}`},
+    el('header', {}, ...lines),
+    opened ? openedParts(opened) : el('button', {type: 'button', on: {click: e => { e.target.disabled = true; openMessage(m.id); }}},
+      'Open this message'));
+}
+
+function openedParts(opened) {
+  if (opened.problem) return el('p', {class: 'note calm', role: 'alert'}, opened.problem);
+  const cautions = [...opened.trust.signals.map(s => s.sentence), ...(opened.ambiguity_notes || []).map(a => a.sentence)];
+  const files = opened.attachments.map(a => el('li', {}, `${a.name || '(no name)'}, ${a.type}, ${size(a.size)}: ${
+    a.state === 'unscanned' ? 'not checked for malware, cannot be opened' : a.state}`));
+  return el('div', {class: 'message-body'},
+    cautions.length ? el('div', {class: 'warnings'}, el('ul', {}, ...cautions.map(c => el('li', {}, c)))) : null,
+    el('div', {class: 'text'}, opened.text === null ? 'The text of this message is missing or was changed in the store.' : opened.text || '(no text)'),
+    files.length ? el('div', {class: 'small'}, el('p', {}, 'Attachments'), el('ul', {}, ...files)) : null);
+}
+
+async function openMessage(id) {
+  const mine = current;
+  try {
+    mine.texts.set(id, (await ask('GET', `/api/v1/messages/${id}`)).data);
+  } catch (problem) {
+    if (!session) return;
+    mine.texts.set(id, {problem: problem.message});
+  }
+  if (mine !== current) return;
+  // Only this message is drawn anew: somebody may be writing below.
+  const old = $('ticket').querySelector(`article[data-id="${id}"]`);
+  const message = mine.ticket.messages.find(m => m.id === id);
+  if (!old || !message) return;
+  const focused = old.contains(document.activeElement);
+  const drawn = drawMessage(message);
+  old.replaceWith(drawn);
+  if (focused) drawn.focus();
+}
+
+// ---- the answer ----
+
+function unanswerable(t) {
+  if (t.state === 'review') return 'In Review: who sent this could not be verified, so it cannot be answered from here.';
+  if (t.state === 'quarantine') return 'In quarantine: it cannot be answered.';
+  if (t.state === 'spam') return 'Marked as spam. Reopen it to answer.';
+  return '';
+}
+
+function replyBox(t) {
+  const reason = unanswerable(t);
+  if (reason) return el('p', {class: 'note calm'}, reason);
+  const draft = drafts.get(t.id) || {text: '', cc: ''};
+  const keep = () => drafts.set(t.id, {text: text.value, cc: cc.value, key: null});
+  const text = el('textarea', {id: 'reply-text', rows: 8, required: true, on: {input: keep}});
+  const cc = el('input', {id: 'reply-cc', type: 'text', autocomplete: 'off', on: {input: keep}});
+  text.value = draft.text;
+  cc.value = draft.cc;
+  return el('form', {class: 'card reply', novalidate: true, on: {submit: e => { e.preventDefault(); sendReply(e.target); }}},
+    el('label', {for: 'reply-text'}, 'Your answer'), text,
+    el('label', {for: 'reply-cc'}, 'Copy to (optional, separated by commas)'), cc,
+    el('p', {class: 'note', id: 'reply-note', role: 'alert', hidden: true}),
+    el('div', {class: 'foot'}, el('button', {class: 'primary', type: 'submit'}, 'Send answer'),
+      el('span', {class: 'small'}, `Signed and sent as ${t.queue}.`)));
+}
+
+async function sendReply(form) {
+  const mine = current;
+  const draft = drafts.get(mine.id) || {text: '', cc: ''};
+  draft.key = draft.key || newKey(); // the same until the text changes: sending again after a lost answer sends nothing twice
+  drafts.set(mine.id, draft);
+  const button = form.querySelector('button');
+  const cc = draft.cc.split(',').map(a => a.trim()).filter(Boolean);
+  button.disabled = true;
+  note($('reply-note'), '');
+  try {
+    await ask('POST', `/api/v1/tickets/${mine.id}/replies`, {
+      body: cc.length ? {text: draft.text, cc} : {text: draft.text},
+      headers: {'Idempotency-Key': draft.key, 'If-Match': mine.etag}});
+    drafts.delete(mine.id);
+    if (mine !== current) return;
+    await reload();
+    say('Your answer is signed and on its way.');
+    loadList();
+    watchDelivery(mine, 0);
+  } catch (problem) {
+    if (!session || mine !== current) return;
+    button.disabled = false;
+    if (problem.status === 412) await reload(false, 'Something new came in while you were writing. Read it, then send again.');
+    else note($('reply-note'), problem.message);
+  }
+}
+
+function watchDelivery(mine, turn) {
+  const waits = [1500, 4000, 10000, 30000];
+  const waiting = mine.ticket.messages.some(m => m.delivery && m.delivery.state === 'queued');
+  if (!waiting || turn >= waits.length) return;
+  setTimeout(async () => {
+    if (mine !== current || !session || drafts.has(mine.id)) return; // never redraw under somebody who writes
+    await reload();
+    if (mine === current) watchDelivery(mine, turn + 1);
+  }, waits[turn]);
+}
+
+// ---- history ----
+
+const kinds = {received: 'Received', opened: 'Opened', listed: 'Listed', changed: 'Changed', queued: 'Queued', sent: 'Sent',
+  deferred: 'Delayed', failed: 'Failed', check: 'Checked'};
+
+function timeline() {
+  const list = el('ol', {});
+  const box = el('details', {class: 'card timeline'}, el('summary', {}, 'History'), list);
+  box.addEventListener('toggle', async () => {
+    if (!box.open) return;
+    try {
+      const {data} = await ask('GET', `/api/v1/tickets/${current.id}/timeline`);
+      list.replaceChildren(...data.items.map(i => el('li', {}, el('span', {class: 'soft'}, time(i.at)),
+        el('span', {}, `${kinds[i.kind] || i.kind}${i.actor.name ? ` by ${i.actor.name}` : ''}${i.detail ? `: ${i.detail}` : ''}`))));
+    } catch (problem) {
+      if (session) list.replaceChildren(el('li', {}, problem.message));
+    }
+  });
+  return box;
+}
+
+// ---- start ----
+
+ask('GET', '/api/v1/session').then(({data}) => enter(data)).catch(problem => {
+  leave(problem.code === 'not-signed-in' ? '' : problem.message);
+});
