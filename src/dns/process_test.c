@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,24 +100,32 @@ static void end_all(struct running *r) {
         ipc_client_attach(r->dns, -1);
 }
 
+static const char *const folders[] = {"run", "run/empty"}; /* a role without files gets the second one as its root */
+
+static const char *in_dir(const struct running *r, const char *name) {
+    static char path[128];
+    (void)snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    return path;
+}
+
 static void make_dir(struct running *r) {
     (void)snprintf(r->dir, sizeof r->dir, "/tmp/sealdesk-dns-test-XXXXXX");
     assert_non_null(mkdtemp(r->dir));
+    for (size_t i = 0; i < SD_COUNT(folders); i++)
+        assert_int_equal(mkdir(in_dir(r, folders[i]), 0755), 0);
 }
 
 static void write_zone(const struct running *r, const char *text) {
-    char path[128];
-    (void)snprintf(path, sizeof path, "%s/zone", r->dir);
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(in_dir(r, "zone"), "w");
     assert_non_null(f);
     assert_true(fputs(text, f) >= 0);
     assert_int_equal(fclose(f), 0);
 }
 
 static void remove_dir(const struct running *r) {
-    char path[128];
-    (void)snprintf(path, sizeof path, "%s/zone", r->dir);
-    (void)unlink(path);
+    (void)unlink(in_dir(r, "zone"));
+    for (size_t i = SD_COUNT(folders); i-- > 0;)
+        (void)rmdir(in_dir(r, folders[i]));
     (void)rmdir(r->dir);
 }
 
@@ -307,8 +317,10 @@ static int start_local(void **state) {
 }
 
 static int stop_local(void **state) {
-    end_all(*state);
-    remove_dir(*state);
+    if (*state) {
+        end_all(*state);
+        remove_dir(*state);
+    }
     return 0;
 }
 
@@ -365,6 +377,7 @@ static pid_t run_forwarder(int fd) {
     pid_t pid = fork();
     if (pid != 0)
         return pid;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (;;) {
         uint8_t packet[2048];
         struct sockaddr_in from;
