@@ -1,0 +1,13 @@
+"""What a newcomer sees."""
+import json
+import subprocess
+
+import desk
+
+
+def test_demo_once_is_true_and_quick():
+    done = subprocess.run([desk.SEALDESK, "demo", "--once", "--json"], capture_output=True, text=True, timeout=90 * desk.SLOW)
+    story = json.loads(done.stdout)
+    assert [s for s in story["steps"] if not s["ok"]] == []
+    assert story["ok"] and done.returncode == 0
+    assert sum(s["ms"] for s in story["steps"]) < 45000 * desk.SLOW
