@@ -56,7 +56,7 @@ enum sd_err gcm_open(struct gcm *gcm, const uint8_t nonce[GCM_NONCE_BYTES], stru
     bool ran = run(gcm, nonce, aad, text, to) && EVP_CIPHER_CTX_ctrl(gcm->ctx, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_BYTES, tag);
     if (ran && EVP_CipherFinal_ex(gcm->ctx, tag, &n))
         return SD_OK;
-    if (text.n)
+    if (to && text.n)
         explicit_bzero(to, text.n); /* nobody may act on text that did not authenticate */
     return ran ? engine_refused(SD_ERR_FORGED) : engine_failed();
 }
