@@ -25,7 +25,7 @@
 #define MESSAGE(service, op, dir)                                                                                              \
     enum sd_err service##_##op##_##dir##_decode(struct span body, SD_UNUSED struct ipc_msg *msg,                               \
                                                 struct service##_##op##_##dir *ret) {                                          \
-        struct service##_##op##_##dir m;                                                                                       \
+        struct service##_##op##_##dir m = {};                                                                                  \
         struct reader r = reader_of(body);
 #define U8(name) m.name = read_u8(&r);
 #define U16(name) m.name = read_u16(&r);
