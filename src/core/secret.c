@@ -1,5 +1,6 @@
 #include "core/secret.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,8 @@ void random_bytes(void *p, size_t n) {
     uint8_t *at = p;
     while (n) {
         ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue; /* only long requests can be interrupted */
         if (got < 0)
             abort(); /* no entropy means no keys: going on would be worse */
         at += got;
