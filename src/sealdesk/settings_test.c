@@ -1,0 +1,104 @@
+#include "sealdesk/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char good[] =
+    "main { hostname = \"mail.a.example\"\n domains = \"a.example,b.example\" }\n"
+    "queue \"support\" { address = \"Support@A.example\" }\nqueue \"billing\" { address = \"billing@b.example\" }\n"
+    "inspect { workers = 3\n public_suffix = true }\n";
+
+static enum sd_err load(const char *text, const char *override, struct settings **ret) {
+    char path[] = "/tmp/sealdesk-settings.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    (void)close(fd);
+    enum sd_err err = settings_load(path, &override, override ? 1 : 0, ret);
+    (void)unlink(path);
+    return err;
+}
+
+static void reads_values_defaults_and_queues(SD_UNUSED void **state) {
+    struct settings *s = NULL;
+    assert_int_equal(load(good, "smtp.max_commands=17", &s), SD_OK);
+    assert_string_equal(settings_text(s, "main.hostname"), "mail.a.example");
+    assert_int_equal(settings_int(s, "inspect.workers"), 3);
+    assert_true(settings_bool(s, "inspect.public_suffix"));
+    assert_int_equal(settings_int(s, "smtp.max_commands"), 17);
+    assert_string_equal(settings_text(s, "desk.listen"), "127.0.0.1:8025");
+    assert_int_equal(s->queue_count, 2);
+    assert_string_equal(s->queues[0].address, "support@a.example");
+    assert_string_equal(s->data_dir, "/tmp");
+    assert_int_equal(settings_check(s, stderr), 0);
+    settings_free(&s);
+    assert_null(s);
+}
+
+static void a_role_is_told_only_what_it_may_know(SD_UNUSED void **state) {
+    struct settings *s = NULL;
+    struct buf lines = buf_new(65536);
+    assert_int_equal(load(good, NULL, &s), SD_OK);
+    settings_lines(s, FOR_DNS, &lines);
+    assert_true(span_search(buf_span(&lines), SPAN("dns.resolver=")) < lines.n);
+    assert_int_equal(span_search(buf_span(&lines), SPAN("tls_key")), lines.n);
+    assert_int_equal(span_search(buf_span(&lines), SPAN("queue.")), lines.n);
+    buf_reset(&lines);
+    settings_lines(s, FOR_EDGE, &lines);
+    assert_true(span_search(buf_span(&lines), SPAN("queue.support=support@a.example\n")) < lines.n);
+    buf_free(&lines);
+    settings_free(&s);
+}
+
+static void wrong_files_are_refused(SD_UNUSED void **state) {
+    static const char *const bad[] = {"main { nonsense = \"x\" }",
+                                      "nonsense { a = 1 }",
+                                      "inspect { workers = many }",
+                                      "inspect { public_suffix = perhaps }",
+                                      "queue \"x\" { }",
+                                      "main { hostname = \"open",
+                                      "queue \"x\" { address = \"nodomain\" }"};
+    for (size_t i = 0; i < SD_COUNT(bad); i++) {
+        struct settings *s = NULL;
+        assert_int_equal(load(bad[i], NULL, &s), SD_ERR_CONFIG);
+        assert_null(s);
+    }
+    struct settings *s = NULL;
+    assert_int_equal(load(good, "smtp.nonsense=1", &s), SD_ERR_CONFIG);
+    assert_int_equal(load(good, "smtp.max_commands", &s), SD_ERR_CONFIG);
+    assert_int_equal(settings_load("/nonexistent", NULL, 0, &s), SD_ERR_CONFIG);
+}
+
+/* How many problems the check finds when one setting is replaced. */
+static unsigned problems(const char *override) {
+    struct settings *s = NULL;
+    FILE *nowhere = fopen("/dev/null", "w");
+    assert_int_equal(load(good, override, &s), SD_OK);
+    unsigned n = settings_check(s, nowhere);
+    settings_free(&s);
+    (void)fclose(nowhere);
+    return n;
+}
+
+static void the_check_sees_what_does_not_fit(SD_UNUSED void **state) {
+    assert_int_equal(problems("smtp.max_commands=5"), 0);
+    assert_int_equal(problems("desk.listen=0.0.0.0:8025"), 1);
+    assert_int_equal(problems("desk.listen=unix:/x"), 1);
+    assert_int_equal(problems("smtp.listen=nowhere"), 1);
+    assert_int_equal(problems("smtp.tls_cert=/etc/passwd"), 1);
+    assert_int_equal(problems("inspect.workers=0"), 1);
+    assert_int_equal(problems("main.hostname="), 1);
+    assert_int_equal(problems("main.domains=a.example"), 1); /* billing's domain is not ours any more */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_values_defaults_and_queues), cmocka_unit_test(a_role_is_told_only_what_it_may_know),
+        cmocka_unit_test(wrong_files_are_refused), cmocka_unit_test(the_check_sees_what_does_not_fit)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
