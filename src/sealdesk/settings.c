@@ -136,8 +136,11 @@ static void build_schema(struct schema *schema) {
     schema->sections[sections] = end;
 }
 
+/* libconfuse knows the line everywhere, but inside a section not the file. */
+static const char *file_being_read;
+
 static void print_problem(cfg_t *cfg, const char *format, va_list args) {
-    (void)fprintf(stderr, "%s:%d: ", cfg && cfg->filename ? cfg->filename : "configuration", cfg ? cfg->line : 0);
+    (void)fprintf(stderr, "%s:%d: ", file_being_read, cfg ? cfg->line : 0);
     (void)vfprintf(stderr, format, args);
     (void)fprintf(stderr, " (`sealdesk check --keys` lists all keys)\n");
 }
@@ -179,6 +182,7 @@ static enum sd_err read_file(struct settings *s) {
     cfg_t *cfg = cfg_init(schema->sections, CFGF_NONE);
     enum sd_err err = cfg ? SD_OK : SD_ERR_NOMEM;
     if (err == SD_OK) {
+        file_being_read = s->path;
         (void)cfg_set_error_function(cfg, print_problem);
         int rc = cfg_parse(cfg, s->path);
         if (rc == CFG_FILE_ERROR)
