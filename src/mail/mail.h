@@ -9,6 +9,7 @@
 #define SD_MAIL_MAIL_H
 
 #include "core/arena.h"
+#include "core/buf.h"
 
 /* name, id for API and logs, plain sentence. Severe ones (S) hold the mail (disposition review); others (N) are only noted. */
 #define MAIL_AMBIGUITY_LIST(X)                                                                                                 \
@@ -40,6 +41,8 @@
     X(BOUNDARY_MISSING, "boundary-missing", S, "A multipart has no usable boundary.")                                          \
     X(BOUNDARY_SYNTAX, "boundary-syntax", S, "A boundary has characters that programs read differently.")                      \
     X(BOUNDARY_REPEATED, "boundary-repeated", S, "A parameter that decides the structure is given twice.")                     \
+    X(BOUNDARY_LINE, "boundary-line", S, "A line is a boundary to some programs and text to others.")                          \
+    X(BOUNDARY_AFTER_END, "boundary-after-end", S, "A multipart goes on after it was closed.")                                 \
     X(BOUNDARY_OPEN, "boundary-open", N, "A multipart is not closed.")                                                         \
     X(BOUNDARY_PREFIX, "boundary-prefix", S, "One boundary is the beginning of another.")                                      \
     X(MULTIPART_TEXT_OUTSIDE, "multipart-text-outside", N, "There is text before the first or after the last part.")           \
@@ -47,6 +50,8 @@
     X(PARTS_TOO_MANY, "parts-too-many", S, "The message has more parts than Sealdesk reads.")                                  \
     X(PARTS_TOO_DEEP, "parts-too-deep", S, "Parts are nested more deeply than Sealdesk reads.")                                \
     X(BASE64_DIRTY, "base64-dirty", N, "Base64 text has characters that do not belong there or wrong padding.")                \
+    X(BASE64_AFTER_END, "base64-after-end", S,                                                                                 \
+      "Base64 text goes on after its end; programs differ on where the content ends.")                                         \
     X(QP_DIRTY, "quoted-printable-dirty", N, "Quoted-printable text has an escape that is none.")                              \
     X(NAME_REPEATED, "name-repeated", S, "A part has two different file names.")                                               \
     X(NAME_ENCODED, "name-encoded", N, "A file name is encoded in a way that programs read differently.")                      \
@@ -60,7 +65,7 @@ enum mail_ambiguity {
 #define X(name, id, severity, sentence) MAIL_AMBIGUITY_##name,
     MAIL_AMBIGUITY_LIST(X)
 #undef X
-    MAIL_AMBIGUITY_COUNT
+        MAIL_AMBIGUITY_COUNT
 };
 
 /* A set of them; bit (1 << enum mail_ambiguity). */
@@ -94,10 +99,10 @@ struct mail_part {
     uint16_t parent; /* index, MAIL_NO_PART for part 0 */
     uint16_t depth;
     struct mail_header header;
-    struct span body;  /* encoded, as it came */
-    struct span type;  /* lower case "text/plain", default of RFC 2045 §5.2 when absent or unreadable; in the arena */
+    struct span body;    /* encoded, as it came */
+    struct span type;    /* lower case "text/plain", default of RFC 2045 §5.2 when absent or unreadable; in the arena */
     struct span charset; /* lower case, empty when none is named */
-    struct span name;  /* decoded file name in UTF-8 without path, empty when there is none */
+    struct span name;    /* decoded file name in UTF-8 without path, empty when there is none */
     enum mail_encoding encoding;
     bool is_multipart;
     bool is_message;    /* message/rfc822: its header and parts follow as children */
@@ -165,15 +170,16 @@ enum sd_err mail_decode_body(const struct mail_part *part, struct buf *to, mail_
 enum sd_err mail_to_utf8(struct span bytes, struct span charset, struct buf *to, mail_ambiguities *ambiguities) SD_MUST_CHECK;
 
 /*
- * What an agent reads: of multipart/alternative the best plain text, else HTML turned to text; format=flowed joined; every inline
- * text part in order; LF line ends; cut at LIMIT_TEXT_BYTES with a last line that says so.
+ * What an agent reads: of multipart/alternative the best plain text, else HTML turned to text; format=flowed joined; every
+ * inline text part in order; LF line ends; cut at LIMIT_TEXT_BYTES with a last line that says so.
  */
 enum sd_err mail_text(const struct mail_message *m, struct buf *to, mail_ambiguities *ambiguities) SD_MUST_CHECK;
 
 /* HTML in UTF-8 to readable plain text: links as "text <target>", lists, quotes, tables by row; no script or style content. */
 enum sd_err mail_html_to_text(struct span html, struct buf *to) SD_MUST_CHECK;
 
-/* True when something answers automatically (RFC 3834: Auto-Submitted, Precedence, List-*, empty Return-Path is the caller's). */
+/* True when something answers automatically (RFC 3834: Auto-Submitted, Precedence, List-*, empty Return-Path is the caller's).
+ */
 bool mail_is_automatic(const struct mail_message *m);
 
 #endif
