@@ -1,0 +1,64 @@
+/*
+ * fixture_test.h - what the desk's tests stand on: a store in a folder of its own, a keeper of a few lines on the other end of
+ * a channel, and requests made by hand.
+ */
+#ifndef SD_DESK_FIXTURE_TEST_H
+#define SD_DESK_FIXTURE_TEST_H
+
+#include "desk/desk.h"
+#include "store/message.h"
+#include "store/ticket.h"
+
+/* What the keeper of the tests does, and what it was asked. */
+struct fake_keeper {
+    enum sd_err open_status; /* of every open */
+    bool refuse_heads;       /* every head key is withheld */
+    enum sd_err act_status;
+    bool refuse_reply;
+    unsigned sign_in_outcome;
+    unsigned opens, heads, replies, acts, moves, sign_outs;
+    char reply_message[8192]; /* the last one, NUL-terminated */
+    char origin[65];
+    const char *history[4]; /* records, NULL ends */
+    int fd;
+    struct ipc_conn *conn;
+    unsigned long thread;
+};
+extern struct fake_keeper fake;
+
+#define TOKEN_BYTE 0x11
+#define CSRF_BYTE 0x22
+#define COOKIE_AGENT "sealdesk=ERERERERERERERERERERERERERERERERERERERERERE"  /* 32 times TOKEN_BYTE */
+#define COOKIE_NOBODY "sealdesk=MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM" /* a token that the keeper does not know */
+#define CSRF_AGENT "IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI"
+#define PERSON_AGENT "a1b2c3"
+
+struct fixture {
+    struct desk desk;
+    char dir[64];
+    struct exchange x;
+    struct http_request request;
+};
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
+
+/* A ticket with one letter in it, sealed as the edge would. Ids are seed repeated. */
+void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject);
+/* One more letter on it. */
+void fixture_letter(struct fixture *f, uint8_t ticket_seed, uint8_t seed, enum ticket_state state, uint16_t attachments);
+struct ticket_row fixture_row(struct fixture *f, uint8_t seed);
+void fixture_head(struct fixture *f, uint8_t seed, struct span sealed_instead);
+
+/* A request as the signed-in agent; change fixture->request before fixture_go. */
+void fixture_request(struct fixture *f, enum http_method method, const char *path, const char *body);
+/* Gate and handler; the status. The body is in f->x.response until the next request. */
+unsigned fixture_go(struct fixture *f);
+unsigned fixture_get(struct fixture *f, const char *path);
+/* The response's body, NUL-terminated, in the exchange's arena. */
+const char *fixture_body(struct fixture *f);
+bool fixture_says(struct fixture *f, const char *part);
+
+/* "11111111111111111111111111111111" */
+const char *hex_id(uint8_t seed, char to[33]);
+
+#endif
