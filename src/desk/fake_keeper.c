@@ -192,21 +192,45 @@ enum sd_err keeper_on_person(SD_UNUSED void *ctx, struct ipc_call *call, const s
     return SD_OK;
 }
 
-static void *serve(SD_UNUSED void *arg) {
+/* ---- channels: a thread each ---- */
+
+#define CHANNELS_MAX 2
+
+static struct channel {
+    struct ipc_conn *conn;
+    pthread_t thread;
+} channels[CHANNELS_MAX];
+static size_t channel_count;
+
+static void *serve(void *arg) {
+    struct channel *c = arg;
     enum sd_err err = SD_OK;
     while (err == SD_OK || err == SD_ERR_TIMEOUT)
-        err = ipc_serve_one(fake.conn, fake_ops, SD_COUNT(fake_ops), KEEPER_READY, NULL, deadline_in_ms(60000));
+        err = ipc_serve_one(c->conn, fake_ops, SD_COUNT(fake_ops), KEEPER_READY, NULL, deadline_in_ms(60000));
     return NULL;
 }
 
-int fake_keeper_start(int fd);
-int fake_keeper_start(int fd) {
-    fake = (struct fake_keeper){.fd = fd, .conn = ipc_conn_new(fd, PEER_DESK, 0)};
-    return pthread_create(&fake.thread, NULL, serve, NULL);
+int fake_keeper_start(void);
+int fake_keeper_start(void) {
+    fake = (struct fake_keeper){0};
+    return fixture_keeper_channel();
 }
 
+int fixture_keeper_channel(void) {
+    int fds[2];
+    if (channel_count == CHANNELS_MAX || ipc_pair(fds) != SD_OK)
+        return -1;
+    struct channel *c = &channels[channel_count++];
+    c->conn = ipc_conn_new(fds[1], PEER_DESK, 0);
+    return pthread_create(&c->thread, NULL, serve, c) == 0 ? fds[0] : -1;
+}
+
+/* When all other ends are closed. */
 void fake_keeper_join(void);
 void fake_keeper_join(void) {
-    (void)pthread_join(fake.thread, NULL);
-    ipc_conn_unref(&fake.conn);
+    while (channel_count > 0) {
+        struct channel *c = &channels[--channel_count];
+        (void)pthread_join(c->thread, NULL);
+        ipc_conn_unref(&c->conn);
+    }
 }

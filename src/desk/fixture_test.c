@@ -15,13 +15,12 @@
 
 #include <cmocka.h>
 
-int fake_keeper_start(int fd);
+int fake_keeper_start(void);
 void fake_keeper_join(void);
 enum sd_err fake_facet_key(struct span object, enum facet facet, struct secret *ret);
 
 int fixture_set_up(void **state) {
     struct fixture *f = calloc(1, sizeof *f);
-    int fds[2];
     if (!f)
         return -1;
     strcpy(f->dir, "/tmp/sealdesk-desk-XXXXXX");
@@ -32,10 +31,10 @@ int fixture_set_up(void **state) {
     (void)snprintf(store_dir, sizeof store_dir, "%s/store", f->dir);
     assert_int_equal(store_create(store_dir), SD_OK);
     assert_int_equal(stores_new(store_dir, &f->desk.stores), SD_OK);
-    assert_int_equal(ipc_pair(fds), SD_OK);
-    assert_int_equal(fake_keeper_start(fds[1]), 0);
+    int keeper = fake_keeper_start();
+    assert_true(keeper >= 0);
     f->desk.keeper = ipc_client_new("keeper");
-    ipc_client_attach(f->desk.keeper, fds[0]);
+    ipc_client_attach(f->desk.keeper, keeper);
     f->x.response.body = buf_new(RESPONSE_BYTES_MAX);
     f->x.request = &f->request;
     *state = f;

@@ -20,9 +20,6 @@ struct fake_keeper {
     char reply_message[8192]; /* the last one, NUL-terminated */
     char origin[65];
     const char *history[4]; /* records, NULL ends */
-    int fd;
-    struct ipc_conn *conn;
-    unsigned long thread;
 };
 extern struct fake_keeper fake;
 
@@ -41,6 +38,9 @@ struct fixture {
 };
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
+
+/* One more channel to the scripted keeper, for a process under test; closed by the caller. Once per set-up. */
+int fixture_keeper_channel(void);
 
 /* A ticket with one letter in it, sealed as the edge would. Ids are seed repeated. */
 void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject);
