@@ -107,3 +107,10 @@ void door_leave(struct door *door, const uint8_t ip[16]) {
     }
     pthread_mutex_unlock(&door->lock);
 }
+
+size_t door_count(struct door *door) {
+    pthread_mutex_lock(&door->lock);
+    size_t count = door->count;
+    pthread_mutex_unlock(&door->lock);
+    return count;
+}

@@ -14,5 +14,6 @@ void door_free(struct door **door);
 /* After DOOR_OPEN the session ends with door_leave. IPv6 addresses count by their /64: that is what one host commands. */
 enum door_answer door_enter(struct door *door, const uint8_t ip[16]);
 void door_leave(struct door *door, const uint8_t ip[16]);
+size_t door_count(struct door *door); /* sessions now */
 
 #endif

@@ -120,14 +120,9 @@ static void pieces_make_the_same_lines_at_every_cut(void **state) {
         struct span input;
         struct span expected;
     } cases[] = {
-        {SPAN("a\r\n.\r\nb\r\n"), SPAN("a|.|b|")},
-        {SPAN("a\n.\r\n"), SPAN("a\n.!|")},
-        {SPAN("a\r.\r\n"), SPAN("a\r.!|")},
-        {SPAN("\r\r\n\r\n"), SPAN("\r!||")},
-        {SPAN("a\r\n.\r\r\n"), SPAN("a|.\r!|")},
-        {SPAN("\n\r\n"), SPAN("\n!|")},
-        {SPAN("\r\n\r\n\r\n"), SPAN("|||")},
-        {SPAN("a\n\rb\r\n"), SPAN("a\n\rb!|")},
+        {SPAN("a\r\n.\r\nb\r\n"), SPAN("a|.|b|")}, {SPAN("a\n.\r\n"), SPAN("a\n.!|")},      {SPAN("a\r.\r\n"), SPAN("a\r.!|")},
+        {SPAN("\r\r\n\r\n"), SPAN("\r!||")},       {SPAN("a\r\n.\r\r\n"), SPAN("a|.\r!|")}, {SPAN("\n\r\n"), SPAN("\n!|")},
+        {SPAN("\r\n\r\n\r\n"), SPAN("|||")},       {SPAN("a\n\rb\r\n"), SPAN("a\n\rb!|")},
     };
     struct buf got SD_CLEANUP(buf_free) = buf_new(4096);
     for (size_t i = 0; i < SD_COUNT(cases); i++)

@@ -1,12 +1,13 @@
 #include "edge/roster.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
 void roster_init(struct roster *roster) {
     pthread_condattr_t attr;
-    *roster = (struct roster){0};
+    memset(roster, 0, sizeof *roster);
     pthread_mutex_init(&roster->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -55,10 +56,7 @@ void roster_end(struct roster *roster, struct roster_entry *entry) {
 }
 
 bool roster_stopping(struct roster *roster) {
-    pthread_mutex_lock(&roster->lock);
-    bool stopping = roster->stopping;
-    pthread_mutex_unlock(&roster->lock);
-    return stopping;
+    return atomic_load(&roster->stopping);
 }
 
 enum sd_err roster_stop(struct roster *roster, struct deadline deadline) {

@@ -8,6 +8,7 @@
 #include "core/clock.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct roster_entry {
     struct roster_entry *previous, *next;
@@ -19,7 +20,7 @@ struct roster {
     pthread_mutex_t lock;
     pthread_cond_t left;
     struct roster_entry *first;
-    bool stopping;
+    atomic_bool stopping; /* written under the lock */
 };
 
 void roster_init(struct roster *roster);

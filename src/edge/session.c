@@ -119,7 +119,9 @@ static void one_command(struct session *s) {
     if (!line_ready(&s->in))
         session_flush(s);
     struct deadline by = deadline_sooner(s->until, deadline_in_ms(limits->value[EDGE_IDLE_S] * 1000));
-    enum sd_err err = s->lost ? SD_ERR_CLOSED : line_read(&s->in, (size_t)limits->value[EDGE_LINE], by, &line);
+    enum sd_err err = SD_ERR_CLOSED;
+    if (!s->lost && !roster_stopping(&s->edge->roster))
+        err = line_read(&s->in, (size_t)limits->value[EDGE_LINE], by, &line);
     if (err == SD_OK && is_clean(line))
         command_run(s, line);
     else if (err == SD_OK)

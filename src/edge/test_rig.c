@@ -302,7 +302,8 @@ static void open_record(struct rig *rig, struct span body, struct rig_record *re
     must(cards_intake_record_v1_decode(body, NULL, &record) == SD_OK);
     ret->header_raw = record.header;
     must(cards_intake_header_v1_decode(record.header, NULL, &ret->header) == SD_OK);
-    must(hpke_open(&rig->private_key, SPAN("sealdesk intake v1"), record.header, record.sealed_card, &ret->card_plain) == SD_OK);
+    must(hpke_open(&rig->private_key, SPAN("sealdesk intake v1"), record.header, record.sealed_card, &ret->card_plain) ==
+         SD_OK);
     must(cards_adoption_v1_decode(buf_span(&ret->card_plain), NULL, &ret->card) == SD_OK);
     ret->facets = record.facets;
 }

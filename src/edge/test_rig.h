@@ -2,8 +2,8 @@
  * test_rig.h - a whole edge inside a test: the real session, intake and sealing, fake inspectors behind real channels, a keeper
  * whose key the test holds. For tests and the fuzz target.
  *
- * What a fake inspector does is written in the letter: a line "X-Test: reject" (tempfail, rude, files, cuts, garbage, forged-facet,
- * hang, die). "die" closes the channel as a crash would; the rig makes a new one, as the supervisor would.
+ * What a fake inspector does is written in the letter: a line "X-Test: reject" (tempfail, rude, files, cuts, garbage,
+ * forged-facet, hang, die). "die" closes the channel as a crash would; the rig makes a new one, as the supervisor would.
  */
 #ifndef SD_EDGE_TEST_RIG_H
 #define SD_EDGE_TEST_RIG_H
