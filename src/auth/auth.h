@@ -53,13 +53,17 @@ struct dkim_verdict {
     const char *algorithm; /* "rsa-sha256", "ed25519-sha256" or "unknown" */
     unsigned bits;
     bool partial; /* l= leaves a tail unsigned */
+    bool repeated; /* a signed field that may occur once has a further, unsigned occurrence */
+    bool subject_unsigned; /* h= leaves out a Subject that the message has */
     struct span reason;
 };
 
 enum dmarc_policy { DMARC_NO_POLICY, DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
+const char *dmarc_policy_text(enum dmarc_policy policy);
 struct dmarc_verdict {
     enum auth_result result; /* none: no record; pass, fail, temperror, permerror */
-    enum dmarc_policy policy; /* that applies to this From domain */
+    enum dmarc_policy policy; /* published, that applies to this From domain */
+    enum dmarc_policy applied; /* the same after t=y (RFC 9989 §4.7), or none when the result is not fail */
     struct span domain;       /* of the record */
     struct span org_domain;   /* of the From domain */
     bool spf_aligned;         /* SPF passed for an aligned domain */
@@ -156,6 +160,20 @@ void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *t
 enum sd_err spf_check(const uint8_t ip[16], struct span domain, struct span sender, struct span helo, struct span receiver,
                       const struct dns_source *dns, struct deadline deadline, struct arena *arena,
                       struct spf_verdict *ret) SD_MUST_CHECK;
+
+/*
+ * RFC 9989 (psl_org_domain: RFC 7489) for one Author Domain, an A-label or U-label. A DKIM pass counts that is neither partial nor
+ * repeated. temperror: an answer is missing without which neither pass nor fail can be said.
+ */
+struct dmarc_question {
+    struct span from_domain;
+    const struct spf_verdict *spf; /* of the MAIL FROM identity; NULL: none */
+    const struct dkim_verdict *dkim;
+    size_t dkim_count;
+    bool psl_org_domain;
+};
+enum sd_err dmarc_check(const struct dmarc_question *question, const struct dns_source *dns, struct deadline deadline,
+                        struct arena *arena, struct dmarc_verdict *ret) SD_MUST_CHECK;
 
 /* RFC 6376 §6 with RFC 8301 and 8463: every DKIM-Signature field, at most DKIM_MAX_SIGNATURES of them. now: for x= and t=. */
 #define DKIM_MAX_SIGNATURES 8

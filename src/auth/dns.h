@@ -1,5 +1,6 @@
 /*
- * dns.h - how the checks ask the DNS: a small interface, so that tests script it and processes put libunbound's process behind it.
+ * dns.h - how the checks ask the DNS: a small interface, so that tests script it and processes put libunbound's process behind
+ * it.
  */
 #ifndef SD_AUTH_DNS_H
 #define SD_AUTH_DNS_H
@@ -17,8 +18,8 @@ enum dns_outcome {
     DNS_NXDOMAIN = 3, /* the name does not exist: a void look-up */
 };
 
-/* Records in wire RDATA: A 4 bytes, AAAA 16; MX is preference (big endian) and an uncompressed name; TXT is its strings with their
- * length bytes; PTR, NS an uncompressed name. */
+/* Records in wire RDATA: A 4 bytes, AAAA 16; MX is preference (big endian) and an uncompressed name; TXT is its strings with
+ * their length bytes; PTR, NS an uncompressed name. */
 struct dns_answer {
     enum dns_outcome outcome;
     bool secure; /* DNSSEC validated */
@@ -53,7 +54,8 @@ enum sd_err dns_ask(const struct dns_source *source, struct span name, enum dns_
                     struct arena *arena, struct dns_answer *ret) SD_MUST_CHECK;
 
 /* RDATA helpers; spans in the arena. */
-struct span dns_txt_joined(struct span rdata, struct arena *arena); /* the strings put together (RFC 7208 §3.3); empty if malformed */
+struct span dns_txt_joined(struct span rdata,
+                           struct arena *arena); /* the strings put together (RFC 7208 §3.3); empty if malformed */
 enum sd_err dns_name_text(struct span wire, struct arena *arena, struct span *ret) SD_MUST_CHECK; /* no final dot */
 
 #endif

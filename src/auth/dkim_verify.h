@@ -1,0 +1,25 @@
+/* dkim_verify.h - dkim_verify() in two steps, so that the judge can send the questions for all keys ahead. */
+#ifndef SD_AUTH_DKIM_VERIFY_H
+#define SD_AUTH_DKIM_VERIFY_H
+
+#include "auth/dkim.h"
+
+struct dkim_candidate {
+    const struct mail_field *field;
+    struct dkim_signature signature;
+    struct span key_name;        /* selector._domainkey.domain; empty when no key needs to be asked for */
+    struct dkim_verdict verdict; /* as far as the field alone decides it */
+};
+
+struct dkim_candidates {
+    const struct mail_message *message;
+    struct dkim_candidate items[DKIM_MAX_SIGNATURES];
+    size_t count;
+};
+
+enum sd_err dkim_collect(const struct mail_message *message, int64_t now_unix_ms, struct arena *arena,
+                         struct dkim_candidates *ret) SD_MUST_CHECK;
+enum sd_err dkim_decide(const struct dkim_candidates *candidates, const struct dns_source *dns, struct deadline deadline,
+                        struct arena *arena, const struct dkim_verdict **ret, size_t *ret_count) SD_MUST_CHECK;
+
+#endif

@@ -1,0 +1,119 @@
+#include "auth/auth.h"
+#include "core/json_out.h"
+
+static void put_spf(struct json_out *j, const char *key, const struct spf_verdict *spf) {
+    static const char *const identities[] = {[SPF_NO_IDENTITY] = NULL, [SPF_MAILFROM] = "mailfrom", [SPF_HELO] = "helo"};
+    json_object(j, key);
+    json_cstr(j, "result", auth_result_text(spf->result));
+    json_text(j, "domain", spf->domain);
+    json_cstr(j, "identity", identities[spf->identity]);
+    json_text(j, "explanation", spf->explanation);
+    json_text(j, "reason", spf->reason);
+    json_end(j);
+}
+
+static void put_dkim(struct json_out *j, const struct auth_judgement *judgement) {
+    json_array(j, "dkim");
+    for (size_t i = 0; i < judgement->dkim_count; i++) {
+        const struct dkim_verdict *v = &judgement->dkim[i];
+        json_object(j, NULL);
+        json_cstr(j, "result", auth_result_text(v->result));
+        json_text(j, "domain", v->domain);
+        json_text(j, "selector", v->selector);
+        json_cstr(j, "algorithm", v->algorithm);
+        json_int(j, "bits", v->bits);
+        json_bool(j, "partial", v->partial);
+        json_bool(j, "repeated", v->repeated);
+        json_text(j, "reason", v->reason);
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void put_dmarc(struct json_out *j, const struct dmarc_verdict *dmarc) {
+    json_object(j, "dmarc");
+    json_cstr(j, "result", auth_result_text(dmarc->result));
+    json_cstr(j, "policy", dmarc->policy ? dmarc_policy_text(dmarc->policy) : NULL);
+    json_text(j, "domain", dmarc->domain);
+    json_text(j, "org_domain", dmarc->org_domain);
+    json_cstr(j, "disposition", dmarc_policy_text(dmarc->applied));
+    json_bool(j, "spf_aligned", dmarc->spf_aligned);
+    json_bool(j, "dkim_aligned", dmarc->dkim_aligned);
+    json_text(j, "reason", dmarc->reason);
+    json_end(j);
+}
+
+static void put_checks(struct json_out *j, const struct auth_judgement *judgement) {
+    put_spf(j, "spf", &judgement->spf);
+    put_dkim(j, judgement);
+    put_dmarc(j, &judgement->dmarc);
+}
+
+static void put_signals(struct json_out *j, const char *key, uint32_t signals) {
+    json_array(j, key);
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++) {
+        if (!(signals >> s & 1))
+            continue;
+        json_object(j, NULL);
+        json_cstr(j, "id", auth_signal_id(s));
+        json_cstr(j, "sentence", auth_signal_sentence(s));
+        json_end(j);
+    }
+    json_end(j);
+}
+
+static void put_ambiguities(struct json_out *j, const char *key, mail_ambiguities set) {
+    json_array(j, key);
+    for (enum mail_ambiguity a = 0; a < MAIL_AMBIGUITY_COUNT; a++)
+        if (set >> a & 1)
+            json_cstr(j, NULL, mail_ambiguity_id(a));
+    json_end(j);
+}
+
+static void put_from(struct json_out *j, const struct mail_address *from) {
+    json_object(j, "from");
+    json_text(j, "address", from->address);
+    json_text(j, "domain", from->domain);
+    json_text(j, "display", from->display);
+    json_end(j);
+}
+
+static void put_trust(struct json_out *j, const struct auth_judgement *judgement) {
+    json_object(j, "trust");
+    json_cstr(j, "level", trust_level_text(judgement->trust));
+    json_text(j, "domain", judgement->trust_domain);
+    json_text(j, "sentence", judgement->trust_sentence);
+    json_end(j);
+}
+
+void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to) {
+    struct json_out j = json_out(to);
+    json_object(&j, NULL);
+    put_checks(&j, judgement);
+    put_spf(&j, "spf_helo", &judgement->spf_helo);
+    put_from(&j, &judgement->from);
+    put_ambiguities(&j, "ambiguities", judgement->ambiguities);
+    put_signals(&j, "signals", judgement->signals);
+    put_trust(&j, judgement);
+    json_cstr(&j, "disposition", disposition_text(judgement->disposition));
+    json_text(&j, "disposition_reason", judgement->disposition_reason);
+    json_text(&j, "smtp_reply", judgement->smtp_reply);
+    json_end(&j);
+}
+
+void auth_checks_json(const struct auth_judgement *judgement, struct buf *to) {
+    struct json_out j = json_out(to);
+    json_object(&j, NULL);
+    put_checks(&j, judgement);
+    json_end(&j);
+}
+
+void auth_signals_json(const struct auth_judgement *judgement, struct buf *to) {
+    struct json_out j = json_out(to);
+    put_signals(&j, NULL, judgement->signals);
+}
+
+void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *to) {
+    struct json_out j = json_out(to);
+    put_ambiguities(&j, NULL, judgement->ambiguities);
+}
