@@ -25,7 +25,7 @@ static bool running;
 
 static enum sd_err read_tls(const struct config *config) {
     const char *certificate = config_text(config, "desk.tls_cert"), *key = config_text(config, "desk.tls_key");
-    struct buf pem SD_CLEANUP(buf_free) = buf_new(SECRET_MAX_BYTES);
+    struct buf pem SD_CLEANUP(buf_free) = buf_new(CERTIFICATE_MAX); /* a secret takes SECRET_MAX_BYTES of it */
     if (!*certificate && !*key)
         return SD_OK;
     tls_certificate = buf_new(CERTIFICATE_MAX);
