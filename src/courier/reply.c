@@ -13,14 +13,6 @@ unsigned reply_class(const struct smtp_reply *reply) {
     return reply->code / 100;
 }
 
-void reply_local(struct smtp_reply *reply, unsigned code, const char *status, const char *text) {
-    size_t n = strlen(text);
-    *reply = (struct smtp_reply){.code = code};
-    (void)snprintf(reply->status, sizeof reply->status, "%s", status);
-    reply->text_bytes = n < REPLY_TEXT_BYTES ? n : REPLY_TEXT_BYTES;
-    memcpy(reply->text, text, reply->text_bytes);
-}
-
 static bool digit(uint8_t c) {
     return c >= '0' && c <= '9';
 }
@@ -108,4 +100,16 @@ enum sd_err reply_feed(struct reply_reader *r, struct span bytes, size_t *ret_us
     *ret_used = used;
     *ret_done = done;
     return SD_OK;
+}
+
+void reply_stored(struct smtp_reply *reply, unsigned code, struct span text) {
+    *reply = (struct smtp_reply){.code = code};
+    take_status(reply, text);
+    keep_text(reply, text);
+}
+
+void reply_local(struct smtp_reply *reply, unsigned code, const char *status, const char *text) {
+    char line[256];
+    (void)snprintf(line, sizeof line, "%s %s", status, text);
+    reply_stored(reply, code, span_cstr(line));
 }

@@ -36,7 +36,9 @@ enum sd_err reply_feed(struct reply_reader *r, struct span bytes, size_t *ret_us
 
 /* 2 sent on, 3 go on, 4 later, 5 never. */
 unsigned reply_class(const struct smtp_reply *reply);
-/* One of our own: what would have been said by a server that we never reached. */
+/* One of our own: what would have been said by a server that we never reached. Its text is "status text". */
 void reply_local(struct smtp_reply *reply, unsigned code, const char *status, const char *text);
+/* The same from a stored code and text. */
+void reply_stored(struct smtp_reply *reply, unsigned code, struct span text);
 
 #endif

@@ -132,7 +132,7 @@ static void failure_reply(const struct smtp_session *s, enum smtp_failure why, e
     else if (why == SMTP_TLS_FAILED)
         reply_local(reply, 454, "4.7.5", "STARTTLS was offered and failed");
     else if (err == SD_ERR_DENIED) {
-        *reply = s->reader.reply;
+        *reply = s->reader.reply; /* its words, but later: another day it may be another server */
         reply->code = 421;
         (void)snprintf(reply->status, sizeof reply->status, "4.3.2");
     } else
@@ -368,7 +368,7 @@ enum sd_err smtp_send(struct smtp_session *session, const struct smtp_message *m
     enum sd_err err = transact(&t);
     if (err) {
         struct smtp_reply lost;
-        reply_local(&lost, 421, "4.4.2", "connection lost before the server took the message over");
+        reply_local(&lost, 421, "4.4.2", "connection lost before the server confirmed the message");
         all_get(&t, &lost);
         *ret_untouched = !t.answered;
     }
