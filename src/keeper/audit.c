@@ -1,0 +1,234 @@
+#include "keeper/audit.h"
+#include "core/log.h"
+#include "keeper/audit_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ROUND_ENTRIES 1024 /* of at most MERKLE_LEAF_MAX each: one round stays within audit_files' limit */
+
+struct audit {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct audit_entry *first, **last; /* submitted */
+    struct audit_entry *done, **done_last;
+    size_t backlog;
+    bool stopping, failing;
+    struct merkle_range range; /* durable; written by the log's thread under the lock */
+    struct audit_files files;  /* the log's thread alone */
+    struct deadline checkpoint_due;
+    uint64_t checkpoint_size;
+    void (*wake)(void *arg);
+    void *arg;
+};
+
+struct audit_entry *audit_entry_new(void) {
+    struct audit_entry *entry = calloc(1, sizeof *entry);
+    if (entry) {
+        entry->rest = buf_new(MERKLE_LEAF_MAX - 64);
+        entry->out = ipc_out_new();
+    }
+    return entry;
+}
+
+void audit_entry_free(struct audit_entry *entry) {
+    if (!entry)
+        return;
+    buf_free(&entry->rest);
+    ipc_out_free(&entry->out);
+    free(entry);
+}
+
+enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64_t *ret_trimmed, bool *ret_damaged) {
+    struct audit *audit = calloc(1, sizeof *audit);
+    if (!audit)
+        return SD_ERR_NOMEM;
+    pthread_condattr_t attr;
+    pthread_mutex_init(&audit->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&audit->more, &attr);
+    pthread_condattr_destroy(&attr);
+    audit->last = &audit->first;
+    audit->done_last = &audit->done;
+    audit->wake = spec->wake;
+    audit->arg = spec->arg;
+    audit->files = (struct audit_files){.dir = spec->dir, .key = spec->key, .signer = spec->signer, .fd = -1};
+    enum sd_err err = audit_files_recover(&audit->files, &audit->range, ret_trimmed, ret_damaged);
+    audit->checkpoint_size = audit->files.checkpoint.size;
+    audit->checkpoint_due = deadline_in_ms(AUDIT_CHECKPOINT_MS);
+    if (err)
+        audit_close(&audit);
+    else
+        *ret = audit;
+    return err;
+}
+
+static void answer(struct audit_entry *entry) {
+    if (!entry->call)
+        return;
+    enum sd_err status = entry->err ? entry->err : entry->status;
+    if (status)
+        ipc_refuse(entry->call, status);
+    else
+        ipc_answer(entry->call, &entry->out);
+    entry->call = NULL;
+}
+
+static void free_chain(struct audit_entry *entry) {
+    while (entry) {
+        struct audit_entry *next = entry->next;
+        entry->err = SD_ERR_UNAVAILABLE;
+        answer(entry);
+        audit_entry_free(entry);
+        entry = next;
+    }
+}
+
+void audit_close(struct audit **audit) {
+    if (!*audit)
+        return;
+    free_chain((*audit)->first);
+    free_chain((*audit)->done);
+    if ((*audit)->files.fd >= 0)
+        (void)close((*audit)->files.fd);
+    pthread_cond_destroy(&(*audit)->more);
+    pthread_mutex_destroy(&(*audit)->lock);
+    free(*audit);
+    *audit = NULL;
+}
+
+void audit_submit(struct audit *audit, struct audit_entry *first) {
+    pthread_mutex_lock(&audit->lock);
+    *audit->last = first;
+    for (; first; first = first->next) {
+        audit->backlog++;
+        audit->last = &first->next;
+    }
+    pthread_cond_signal(&audit->more);
+    pthread_mutex_unlock(&audit->lock);
+}
+
+size_t audit_backlog(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    size_t n = audit->backlog;
+    pthread_mutex_unlock(&audit->lock);
+    return n;
+}
+
+bool audit_failing(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    bool failing = audit->failing;
+    pthread_mutex_unlock(&audit->lock);
+    return failing;
+}
+
+void audit_stop(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    audit->stopping = true;
+    pthread_cond_signal(&audit->more);
+    pthread_mutex_unlock(&audit->lock);
+}
+
+void audit_range(struct audit *audit, struct merkle_range *ret) {
+    pthread_mutex_lock(&audit->lock);
+    *ret = audit->range;
+    pthread_mutex_unlock(&audit->lock);
+}
+
+struct audit_entry *audit_finished(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    struct audit_entry *entries = audit->done;
+    audit->done = NULL;
+    audit->done_last = &audit->done;
+    pthread_mutex_unlock(&audit->lock);
+    return entries;
+}
+
+static struct audit_entry *take_submitted(struct audit *audit, struct deadline deadline, bool *ret_stopping) {
+    deadline = deadline_sooner(deadline, audit->checkpoint_due);
+    struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
+    pthread_mutex_lock(&audit->lock);
+    while (!audit->first && !audit->stopping)
+        if (pthread_cond_timedwait(&audit->more, &audit->lock, &until) == ETIMEDOUT)
+            break;
+    struct audit_entry *entries = audit->first, **cut = &audit->first;
+    for (size_t i = 0; i < ROUND_ENTRIES && *cut; i++)
+        cut = &(*cut)->next;
+    audit->first = *cut;
+    *cut = NULL;
+    if (!audit->first)
+        audit->last = &audit->first;
+    *ret_stopping = audit->stopping;
+    pthread_mutex_unlock(&audit->lock);
+    return entries;
+}
+
+/* Answers go out in order; entries that the loop must still see go to the finished list. */
+static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err err) {
+    static const uint8_t none[16];
+    size_t count = 0;
+    while (entries) {
+        struct audit_entry *entry = entries;
+        entries = entry->next;
+        entry->next = NULL;
+        entry->err = err;
+        count++;
+        answer(entry);
+        ipc_out_free(&entry->out);
+        bool indexed = !err && memcmp(entry->ticket, none, sizeof none) != 0;
+        if (!entry->outbox && !indexed) {
+            audit_entry_free(entry);
+            continue;
+        }
+        pthread_mutex_lock(&audit->lock);
+        *audit->done_last = entry;
+        audit->done_last = &entry->next;
+        pthread_mutex_unlock(&audit->lock);
+    }
+    pthread_mutex_lock(&audit->lock);
+    audit->backlog -= count;
+    pthread_mutex_unlock(&audit->lock);
+}
+
+static void write_entries(struct audit *audit, struct audit_entry *entries) {
+    struct merkle_range range = audit->range; /* only this thread changes it */
+    enum sd_err err = audit_files_write(&audit->files, &range, entries);
+    if (err)
+        log_error("keeper.log", "error=%s", sd_err_name(err));
+    pthread_mutex_lock(&audit->lock);
+    if (!err)
+        audit->range = range;
+    audit->failing = err != SD_OK;
+    pthread_mutex_unlock(&audit->lock);
+    finish(audit, entries, err);
+}
+
+static void write_checkpoint(struct audit *audit) {
+    audit->checkpoint_due = deadline_in_ms(AUDIT_CHECKPOINT_MS);
+    if (audit->range.size == audit->checkpoint_size)
+        return;
+    enum sd_err err = audit_files_checkpoint(&audit->files, &audit->range);
+    if (err)
+        log_error("keeper.checkpoint", "error=%s", sd_err_name(err));
+    else
+        audit->checkpoint_size = audit->range.size;
+}
+
+bool audit_turn(struct audit *audit, struct deadline deadline) {
+    bool stopping;
+    struct audit_entry *entries = take_submitted(audit, deadline, &stopping);
+    if (entries)
+        write_entries(audit, entries);
+    bool ended = stopping && !entries;
+    if (ended || deadline_passed(audit->checkpoint_due))
+        write_checkpoint(audit);
+    if (entries && audit->wake)
+        audit->wake(audit->arg);
+    return !ended;
+}

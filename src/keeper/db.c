@@ -1,0 +1,231 @@
+#include "keeper/db.h"
+#include "core/log.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char schema[] =
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE key(name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE page(id INTEGER PRIMARY KEY, key BLOB NOT NULL, keys BLOB NOT NULL, used INTEGER NOT NULL);"
+    "CREATE TABLE intake_key(id BLOB NOT NULL UNIQUE, public BLOB NOT NULL, private BLOB NOT NULL, made_ms INTEGER NOT NULL,"
+    " fresh_ms INTEGER NOT NULL, replaced_ms INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE queue(name TEXT PRIMARY KEY, address TEXT NOT NULL, active INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE person(id BLOB PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL, role INTEGER NOT NULL,"
+    " password BLOB NOT NULL, totp BLOB NOT NULL, totp_last INTEGER NOT NULL DEFAULT 0, totp_before INTEGER NOT NULL DEFAULT 0,"
+    " made_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE person_queue(person BLOB NOT NULL, queue TEXT NOT NULL, PRIMARY KEY(person,queue)) WITHOUT ROWID;"
+    "CREATE TABLE session(hash BLOB PRIMARY KEY, person BLOB NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE throttle(key BLOB PRIMARY KEY, failures INTEGER NOT NULL, last_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX throttle_last ON throttle(last_ms);"
+    "CREATE TABLE ticket(id BLOB PRIMARY KEY, queue TEXT NOT NULL, state INTEGER NOT NULL, made_ms INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE object(id BLOB PRIMARY KEY, kind INTEGER NOT NULL, page INTEGER NOT NULL, slot INTEGER NOT NULL,"
+    " ticket BLOB NOT NULL, state INTEGER NOT NULL, disposition INTEGER NOT NULL, digest BLOB NOT NULL, opened INTEGER NOT "
+    "NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE participant(ticket BLOB NOT NULL, person BLOB NOT NULL, PRIMARY KEY(ticket,person)) WITHOUT ROWID;"
+    "CREATE TABLE message_id(hash BLOB NOT NULL, ticket BLOB NOT NULL, PRIMARY KEY(hash,ticket)) WITHOUT ROWID;"
+    "CREATE TABLE reply_token(hash BLOB PRIMARY KEY, ticket BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE warrant(id BLOB PRIMARY KEY, object BLOB NOT NULL, purpose TEXT NOT NULL, digest BLOB NOT NULL,"
+    " mail_from TEXT NOT NULL, recipients BLOB NOT NULL, person BLOB NOT NULL, made_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, uses INTEGER NOT NULL, spent INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE TABLE dkim(domain TEXT NOT NULL, selector TEXT NOT NULL, algorithm INTEGER NOT NULL, public BLOB NOT NULL,"
+    " private BLOB NOT NULL, made_ms INTEGER NOT NULL, PRIMARY KEY(domain,selector)) WITHOUT ROWID;"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, rest BLOB NOT NULL);"
+    "CREATE TABLE history(ticket BLOB NOT NULL, seq INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
+    " PRIMARY KEY(ticket,seq)) WITHOUT ROWID;"
+    "PRAGMA user_version=1;";
+
+/* When a session was last used is written to disk once a minute; in between it is here. */
+static const char setup[] =
+    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
+    "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA mmap_size=0;"
+    "CREATE TEMP TABLE used(hash BLOB PRIMARY KEY, used_ms INTEGER NOT NULL) WITHOUT ROWID;";
+
+static const char *const texts[] = {
+#define X(name, text) text,
+#include "keeper/statements.def"
+#undef X
+};
+
+struct db {
+    sqlite3 *handle;
+    sqlite3_stmt *stmts[SQL_COUNT];
+};
+
+static enum sd_err from_sqlite(int rc) {
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return SD_OK;
+    case SQLITE_NOMEM:
+        return SD_ERR_NOMEM;
+    case SQLITE_FULL:
+        return SD_ERR_FULL;
+    case SQLITE_CONSTRAINT:
+        return SD_ERR_EXISTS;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return SD_ERR_BUSY;
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+    case SQLITE_ERROR:
+        return SD_ERR_BUG;
+    default:
+        return SD_ERR_IO;
+    }
+}
+
+static enum sd_err run_text(struct db *db, const char *sql) {
+    int rc = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        log_error("keeper.db", "code=%d", sqlite3_extended_errcode(db->handle));
+    return from_sqlite(rc);
+}
+
+enum sd_err db_open(const char *path, bool create, struct db **ret) {
+    struct db *db = calloc(1, sizeof *db);
+    if (!db)
+        return SD_ERR_NOMEM;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
+    enum sd_err err = from_sqlite(sqlite3_open_v2(path, &db->handle, flags, NULL));
+    if (err == SD_OK && sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK)
+        err = SD_ERR_BUG;
+    if (err == SD_OK)
+        err = run_text(db, setup);
+    if (err == SD_OK && create)
+        err = run_text(db, schema);
+    if (err)
+        db_close(&db);
+    else
+        *ret = db;
+    return err;
+}
+
+void db_close(struct db **db) {
+    if (!*db)
+        return;
+    for (size_t i = 0; i < SQL_COUNT; i++)
+        (void)sqlite3_finalize((*db)->stmts[i]);
+    (void)sqlite3_close((*db)->handle);
+    free(*db);
+    *db = NULL;
+}
+
+struct query db_query(struct db *db, enum db_sql sql) {
+    struct query q = {0};
+    sqlite3_stmt **stmt = &db->stmts[sql];
+    if (!*stmt) {
+        q.err = from_sqlite(sqlite3_prepare_v3(db->handle, texts[sql], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL));
+        if (q.err)
+            log_error("keeper.db", "statement=%d error=%s", (int)sql, sd_err_name(q.err));
+    }
+    q.stmt = *stmt;
+    return q;
+}
+
+static void bound(struct query *q, int rc) {
+    if (q->err == SD_OK)
+        q->err = from_sqlite(rc);
+}
+
+void query_blob(struct query *q, struct span value) {
+    if (q->err == SD_OK)
+        bound(q, sqlite3_bind_blob64(q->stmt, ++q->bound, value.n ? (const void *)value.p : "", value.n, SQLITE_STATIC));
+}
+
+void query_text(struct query *q, struct span value) {
+    if (q->err == SD_OK)
+        bound(q, sqlite3_bind_text64(q->stmt, ++q->bound, value.n ? (const char *)value.p : "", value.n, SQLITE_STATIC,
+                                     SQLITE_UTF8));
+}
+
+void query_int(struct query *q, int64_t value) {
+    if (q->err == SD_OK)
+        bound(q, sqlite3_bind_int64(q->stmt, ++q->bound, value));
+}
+
+bool query_row(struct query *q) {
+    if (q->err)
+        return false;
+    q->used = true;
+    int rc = sqlite3_step(q->stmt);
+    if (rc != SQLITE_ROW)
+        q->err = from_sqlite(rc);
+    return rc == SQLITE_ROW;
+}
+
+struct span query_get(struct query *q, int column) {
+    if (q->err)
+        return SPAN_NONE;
+    const void *p = sqlite3_column_type(q->stmt, column) == SQLITE_TEXT ? (const void *)sqlite3_column_text(q->stmt, column)
+                                                                        : sqlite3_column_blob(q->stmt, column);
+    return span_of(p, p ? (size_t)sqlite3_column_bytes(q->stmt, column) : 0);
+}
+
+int64_t query_get_int(struct query *q, int column) {
+    return q->err ? 0 : sqlite3_column_int64(q->stmt, column);
+}
+
+void query_get_fixed(struct query *q, int column, void *to, size_t n) {
+    struct span value = query_get(q, column);
+    memset(to, 0, n);
+    if (value.n == n)
+        memcpy(to, value.p, n);
+    else if (q->err == SD_OK)
+        q->err = SD_ERR_BUG;
+}
+
+enum sd_err query_end(struct query *q) {
+    if (q->stmt) {
+        (void)sqlite3_reset(q->stmt);
+        (void)sqlite3_clear_bindings(q->stmt);
+    }
+    return q->err;
+}
+
+enum sd_err query_run(struct query *q) {
+    while (query_row(q))
+        ;
+    return query_end(q);
+}
+
+static enum sd_err run(struct db *db, enum db_sql sql) {
+    struct query q = db_query(db, sql);
+    return query_run(&q);
+}
+
+enum sd_err db_begin(struct db *db) {
+    return run(db, SQL_BEGIN);
+}
+
+void db_rollback(struct db *db) {
+    if (!sqlite3_get_autocommit(db->handle) && run(db, SQL_ROLLBACK) != SD_OK)
+        log_error("keeper.db", "rollback failed code=%d", sqlite3_extended_errcode(db->handle));
+}
+
+enum sd_err db_commit(struct db *db) {
+    enum sd_err err = run(db, SQL_COMMIT);
+    if (err)
+        db_rollback(db);
+    return err;
+}
+
+enum sd_err db_end(struct db *db, enum sd_err err) {
+    if (err == SD_OK)
+        return db_commit(db);
+    db_rollback(db);
+    return err;
+}
+
+int64_t db_last_id(struct db *db) {
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+unsigned db_changes(struct db *db) {
+    return (unsigned)sqlite3_changes(db->handle);
+}

@@ -1,0 +1,52 @@
+/* handlers.h - what the files of operations share besides keeper.h: declarations of the table's handlers. */
+#ifndef SD_KEEPER_HANDLERS_H
+#define SD_KEEPER_HANDLERS_H
+
+#include "keeper/keeper.h"
+#include "keeper/rights.h"
+
+#define OP(service, op, number, peers, states, once, fd)                                                                       \
+    enum sd_err service##_on_##op(void *ctx, struct ipc_call *call, const struct service##_##op##_req *req) SD_MUST_CHECK;
+#define MESSAGE(service, op, dir)
+#define U8(name)
+#define U16(name)
+#define U32(name)
+#define U64(name)
+#define I64(name)
+#define BOOL(name)
+#define FIXED(name, n)
+#define BYTES(name, max)
+#define TEXT(name, max)
+#define LIST(name, max_count, max_each)
+#define PAYLOAD(name, max)
+#define END(service, op, dir)
+/* clang-format off */
+#include "core/ipc/keeper.def"
+#include "core/ipc/gen_undef.h"
+/* clang-format on */
+
+/* An object's row with its ticket's. */
+struct object_row {
+    bool there;
+    struct object_facts facts;
+    int64_t page;
+    unsigned slot;
+    uint8_t ticket[ID_BYTES];
+    struct sha256 digest;
+    bool opened_ticket;
+    uint8_t queue_bytes[64];
+    struct span queue; /* in queue_bytes: a row is not copied */
+    enum ticket_state ticket_state;
+};
+enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) SD_MUST_CHECK;
+enum sd_err object_add(struct keeper *k, struct span id, const struct object_facts *facts, struct span key, struct span digest,
+                       struct span ticket, bool opened_ticket) SD_MUST_CHECK;
+
+/* One record as it is listed: with the person's name, as far as there still is one. */
+enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) SD_MUST_CHECK;
+
+/* What the log and a row say when a person may not. */
+#define REASON_NOT_YOURS "not-permitted"
+#define REASON_UNFIT "not-fit"
+
+#endif

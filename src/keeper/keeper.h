@@ -1,0 +1,185 @@
+/*
+ * keeper.h - the keeper's state, and what its handlers share. Everything here belongs to one thread, the loop; worker threads
+ * get jobs with what they need copied or lent, and give them back. Two operations let something out: open and reply. All others
+ * record.
+ */
+#ifndef SD_KEEPER_KEEPER_H
+#define SD_KEEPER_KEEPER_H
+
+#include "auth/auth.h"
+#include "core/clock.h"
+#include "core/ipc/keeper.h"
+#include "core/ipc/states.h"
+#include "keeper/audit.h"
+#include "keeper/leaf.h"
+#include "keeper/pages.h"
+#include "keeper/password.h"
+#include "keeper/work.h"
+
+#define ID_BYTES 16
+#define DKIM_KEYS_MAX 64
+#define DOMAINS_MAX 32
+
+struct dkim_key {
+    struct buf domain, selector, public_der;
+    enum sign_algorithm algorithm;
+    struct signer *signer;
+};
+
+/* What the keeper learns from an inspector about a message that is to leave; all of it is compared, none of it is believed. */
+struct examined {
+    struct buf from;
+    struct buf recipients; /* blobs */
+    uint32_t recipient_count;
+    struct sha256 message_id_hash;
+    uint64_t ambiguities;
+    bool hidden_recipients;
+};
+void examined_free(struct examined *examined);
+
+struct keeper_spec {
+    const char *dir;           /* KEEPER_DIR; NULL: database in memory, log in log_dir (tests, fuzzing) */
+    const char *log_dir;       /* used when dir is NULL */
+    int64_t (*now_ms)(void);   /* wall clock */
+    struct password_cost cost; /* of new passwords */
+    enum sd_err (*examine)(void *arg, struct span message, struct examined *ret); /* blocks; called from a worker */
+    void *examine_arg;
+    void (*wake)(void *arg); /* something is to be collected; any thread */
+    void *wake_arg;
+};
+
+struct keeper {
+    struct keeper_spec spec;
+    struct db *db;
+    struct vault vault;
+    struct pages pages;
+    struct audit *audit;
+    struct buf log_dir;
+    struct buf log_origin;
+    struct note_key log_key;
+    struct signer *log_signer;
+    struct dkim_key dkim[DKIM_KEYS_MAX];
+    size_t dkim_count;
+    struct buf domains[DOMAINS_MAX]; /* in the configuration's order */
+    size_t domain_count;
+    struct buf dummy_password;                   /* hashed against for people who are not there */
+    struct work_queue sign_ins;                  /* Argon2 */
+    struct work_queue signatures;                /* examination and signatures, verification of the log */
+    struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
+    size_t settled_count;
+    int64_t cleaned_ms; /* when expired rows were last removed */
+    struct {
+        uint8_t id[ID_BYTES];
+        struct secret key;
+    } intake_cache[4];
+    unsigned intake_victim;
+};
+
+/* ---- life (life.c) ---- */
+/* Makes everything in an empty or missing spec->dir: SD_ERR_EXISTS when something is there. */
+enum sd_err keeper_create(const struct keeper_spec *spec, const struct span *domains, size_t count) SD_MUST_CHECK;
+enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) SD_MUST_CHECK;
+void keeper_close(struct keeper **k);
+/* Queues as the configuration names them; a queue that is missing from it is kept, inactive. */
+struct queue_setting {
+    struct span name, address;
+};
+enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queues, size_t count) SD_MUST_CHECK;
+/* DKIM keys for domains that have none. */
+enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, size_t count) SD_MUST_CHECK;
+/* What the log and the workers gave back; after every wake. */
+void keeper_collect(struct keeper *k);
+/* Settles the rows of records that are durable now: the outbox forgets them, their ticket finds them. */
+void keeper_settle(struct keeper *k);
+/* What is due now and then; about once a second. */
+void keeper_tick(struct keeper *k);
+/* ---- our signing keys (dkim.c) ---- */
+enum sd_err dkim_make(struct keeper *k, struct span domain, enum sign_algorithm algorithm) SD_MUST_CHECK;
+enum sd_err dkim_load(struct keeper *k) SD_MUST_CHECK;
+void dkim_free(struct keeper *k);
+/* {"dkim":[…],"log":"…"} */
+enum sd_err keeper_public_json(struct keeper *k, struct buf *to) SD_MUST_CHECK;
+
+/* ---- records and answers (record.c) ---- */
+
+/* The answer to a call and the records that must be durable before it. Freed by send or by records_free. */
+struct records {
+    struct keeper *k;
+    struct audit_entry *first, **last;
+    enum sd_err err;
+};
+void records_start(struct records *records, struct keeper *k);
+void records_free(struct records *records);
+/* A record of something that changed nothing in keeper.db. */
+void records_add(struct records *records, const struct leaf *leaf);
+/* A record of a change: its text goes into the same transaction, so that a crash between the two loses none. */
+void records_add_changed(struct records *records, const struct leaf *leaf);
+/* Answers the call after the last record: status, or with SD_OK what `out` holds (moved from it). On failure nothing was sent.
+ */
+enum sd_err records_send(struct records *records, struct ipc_call *call, enum sd_err status, struct ipc_out *out) SD_MUST_CHECK;
+/* One record and a refusal. */
+enum sd_err refuse_recorded(struct keeper *k, struct ipc_call *call, enum sd_err status, const struct leaf *leaf) SD_MUST_CHECK;
+/* One record and an answer. */
+enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_out *out,
+                            const struct leaf *leaf) SD_MUST_CHECK;
+
+/* ---- sessions and rights (session.c) ---- */
+
+#define SESSION_IDLE_MS (15 * 60 * 1000)
+#define SESSION_LIFE_MS (8 * 60 * 60 * 1000)
+#define SESSION_TOKEN_BYTES 32
+
+enum session_verdict { SESSION_NONE = 0, SESSION_LIVE = 1 };
+struct who {
+    enum session_verdict verdict;
+    uint8_t person[ID_BYTES];
+    enum person_role role;
+    struct buf name;
+    int64_t expires_ms;
+};
+void who_free(struct who *who);
+/* Counts as use. */
+enum sd_err session_check(struct keeper *k, struct span token, struct who *ret) SD_MUST_CHECK;
+enum sd_err session_make(struct keeper *k, const uint8_t person[ID_BYTES],
+                         uint8_t ret_token[SESSION_TOKEN_BYTES]) SD_MUST_CHECK;
+enum sd_err session_csrf(struct span token, struct sha256 *ret) SD_MUST_CHECK;
+void session_expire(struct keeper *k);
+enum sd_err person_queues(struct keeper *k, const uint8_t person[ID_BYTES], struct buf *raw,
+                          struct ipc_list *ret) SD_MUST_CHECK;
+enum sd_err person_has_queue(struct keeper *k, const uint8_t person[ID_BYTES], struct span queue, bool *ret) SD_MUST_CHECK;
+
+/* A leaf with actor and origin filled in. */
+struct leaf leaf_by(const struct who *who, struct span origin, const char *action);
+
+struct ticket {
+    bool there;
+    uint8_t id[ID_BYTES];
+    uint8_t queue_bytes[64];
+    struct span queue; /* in queue_bytes: a ticket is not copied */
+    enum ticket_state state;
+};
+enum sd_err ticket_find(struct keeper *k, struct span id, struct ticket *ret) SD_MUST_CHECK;
+/* The ticket, when this person has rights on it: else SD_ERR_DENIED, for "not there" and "not yours" alike. */
+enum sd_err ticket_for(struct keeper *k, const struct who *who, struct span id, struct ticket *ret) SD_MUST_CHECK;
+struct queue_row {
+    bool there, active;
+    uint8_t address_bytes[LIMIT_ADDRESS_BYTES];
+    struct span address;
+};
+enum sd_err queue_find(struct keeper *k, struct span name, struct queue_row *ret) SD_MUST_CHECK;
+
+/* ---- intake keys (intake_key.c) ---- */
+enum sd_err intake_key_make(struct keeper *k) SD_MUST_CHECK;
+enum sd_err intake_key_private(struct keeper *k, struct span id, const struct secret **ret) SD_MUST_CHECK;
+
+/* HMAC of an address, lower case. */
+enum sd_err participant_hash(struct keeper *k, struct span address, struct sha256 *ret) SD_MUST_CHECK;
+/* ASCII lower case into `to`, at most max bytes. */
+size_t lower_case(struct span s, uint8_t *to, size_t max);
+bool is_address(struct span s); /* printable ASCII, one @ with something on both sides */
+
+/* ---- the table (dispatch.c) ---- */
+extern const struct ipc_op *const keeper_ops;
+extern const size_t keeper_op_count;
+
+#endif

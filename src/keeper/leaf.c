@@ -1,0 +1,107 @@
+#include "keeper/leaf.h"
+#include "core/codec.h"
+
+#define ID_BYTES 16
+#define ACTOR_PERSON_MARK "\"actor\":{\"kind\":\"person\",\"id\":\""
+#define TICKET_MARK ",\"ticket\":\""
+#define OBJECTS_MARK ",\"objects\":\""
+
+static const char *const actor_texts[] = {
+#define X(name, text) text,
+    ACTOR_LIST(X)
+#undef X
+};
+
+static const char *const outcome_texts[] = {
+#define X(name, text) text,
+    OUTCOME_LIST(X)
+#undef X
+};
+
+static void put_reason(struct json_out *j, const struct leaf *leaf) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(512);
+    buf_text(&text, leaf->reason ? leaf->reason : "");
+    if (leaf->detail.n) {
+        if (text.n)
+            buf_byte(&text, ' ');
+        buf_put(&text, leaf->detail);
+    }
+    json_text(j, "reason", buf_span(&text));
+}
+
+static void put_object(struct json_out *j, const struct leaf *leaf) {
+    json_object(j, "object");
+    json_cstr(j, "kind", leaf->object ? leaf->object : "none");
+    json_hex(j, "id", leaf->object_id);
+    json_end(j);
+}
+
+void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms) {
+    struct buf whole SD_CLEANUP(buf_free) = buf_new(to->max);
+    struct json_out j = json_out(&whole);
+    json_object(&j, NULL);
+    json_time(&j, "time", now_ms);
+    json_object(&j, "actor");
+    json_cstr(&j, "kind", actor_texts[leaf->actor]);
+    json_hex(&j, "id", leaf->actor_id);
+    json_end(&j);
+    json_cstr(&j, "action", leaf->action);
+    put_object(&j, leaf);
+    json_hex(&j, "ticket", leaf->ticket);
+    json_cstr(&j, "outcome", outcome_texts[leaf->outcome]);
+    put_reason(&j, leaf);
+    json_text(&j, "origin", leaf->origin);
+    if (leaf->digest.n)
+        json_hex(&j, "digest", leaf->digest);
+    if (leaf->objects.n)
+        json_hex(&j, "objects", leaf->objects);
+    json_end(&j);
+    if (whole.err)
+        buf_fail(to, whole.err);
+    else
+        buf_put(to, span_from(buf_span(&whole), 1)); /* the brace stands before seq */
+}
+
+/*
+ * The marks below hold a quote that is not escaped, so inside a string of the record, where quotes are escaped, they cannot
+ * occur: finding one finds the field.
+ */
+static struct span hex_after(struct span record, struct span mark) {
+    size_t at = span_search(record, mark);
+    if (at == record.n)
+        return SPAN_NONE;
+    struct span value = span_from(record, at + mark.n);
+    return span_sub(value, 0, span_find(value, '"'));
+}
+
+bool leaf_ticket(struct span record, uint8_t ret[16]) {
+    return hex_to_bytes(hex_after(record, SPAN(TICKET_MARK)), ret, ID_BYTES) == SD_OK;
+}
+
+struct span leaf_person(struct span record) {
+    return hex_after(record, SPAN(ACTOR_PERSON_MARK));
+}
+
+static void put_without_objects(struct buf *to, struct span record) {
+    struct span mark = SPAN(OBJECTS_MARK), hex = hex_after(record, mark);
+    if (hex.n == 0) {
+        buf_put(to, record);
+        return;
+    }
+    buf_put(to, span_sub(record, 0, span_search(record, mark)));
+    buf_printf(to, ",\"count\":%zu}", hex.n / (2 * (size_t)ID_BYTES));
+}
+
+void leaf_listing(struct buf *to, struct span record, struct span name) {
+    struct span mark = SPAN(ACTOR_PERSON_MARK);
+    size_t at = span_search(record, mark);
+    if (at < record.n && name.n) {
+        size_t end = at + mark.n + leaf_person(record).n + 1;
+        buf_put(to, span_sub(record, 0, end));
+        struct json_out j = json_out(to);
+        buf_text(to, ",\"name\":");
+        json_text(&j, NULL, name);
+        record = span_from(record, end);
+    }
+    put_without_objects(to, record);
+}

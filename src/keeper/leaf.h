@@ -1,0 +1,58 @@
+/*
+ * leaf.h - what one record of the audit log says: who, did what, to which object, with what outcome. Ids, states and our own
+ * words only: no name of a person, no address and no text of a customer; names of staff are put in when the log is listed. No
+ * I/O.
+ */
+#ifndef SD_KEEPER_LEAF_H
+#define SD_KEEPER_LEAF_H
+
+#include "core/json_out.h"
+
+/* Who acts. */
+#define ACTOR_LIST(X)                                                                                                          \
+    X(SYSTEM, "system")                                                                                                        \
+    X(PERSON, "person")                                                                                                        \
+    X(WARRANT, "warrant")                                                                                                      \
+    X(ROOT, "root")
+enum actor_kind {
+#define X(name, text) ACTOR_##name,
+    ACTOR_LIST(X)
+#undef X
+};
+
+#define OUTCOME_LIST(X)                                                                                                        \
+    X(REFUSED, "refused")                                                                                                      \
+    X(GRANTED, "granted")                                                                                                      \
+    X(FAILED, "failed")
+enum outcome {
+#define X(name, text) OUTCOME_##name,
+    OUTCOME_LIST(X)
+#undef X
+};
+
+struct leaf {
+    enum actor_kind actor;
+    struct span actor_id; /* raw id, or empty */
+    const char *action;
+    const char *object; /* kind; NULL: none */
+    struct span object_id;
+    struct span ticket; /* raw id, or empty */
+    enum outcome outcome;
+    const char *reason;  /* our own words; NULL: none */
+    struct span detail;  /* our own word after the reason: a state, a queue */
+    struct span origin;  /* the client's address */
+    struct span digest;  /* SHA-256 of what was received or signed, or empty */
+    struct span objects; /* raw ids one after another, or empty: a list */
+};
+
+/* Appends the record from behind {"seq":N, to its end. */
+void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms);
+
+/* The record's ticket, or false. */
+bool leaf_ticket(struct span record, uint8_t ret[16]);
+/* The person's id (hex) when a person acted, or an empty span. */
+struct span leaf_person(struct span record);
+/* The record as it is listed: with the person's name (empty: none), a list of objects as its count. */
+void leaf_listing(struct buf *to, struct span record, struct span name);
+
+#endif

@@ -1,0 +1,509 @@
+/* life.c - the keeper's beginning and end: its files made, opened, recovered after a crash; and what is due now and then. */
+#include "core/log.h"
+#include "keeper/handlers.h"
+#include "keeper/throttle.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIGN_INS_MAX 32 /* at 150 ms each, five seconds of waiting */
+#define SIGNATURES_MAX 64
+#define PATH_MAX_BYTES 4096
+#define SETTLE_AT 512 /* finished records; else once a second */
+#define CLEAN_MS (10 * 60 * 1000)
+
+struct path {
+    char text[PATH_MAX_BYTES];
+};
+
+static const char *below(const char *dir, const char *name, struct path *path) {
+    int n = snprintf(path->text, sizeof path->text, "%s/%s", dir, name);
+    return n > 0 && n < (int)sizeof path->text ? path->text : "";
+}
+
+/* ---- making ---- */
+
+static enum sd_err put_meta(struct keeper *k, const char *name, struct span value) {
+    struct query q = db_query(k->db, SQL_META_PUT);
+    query_text(&q, span_cstr(name));
+    query_blob(&q, value);
+    return query_run(&q);
+}
+
+static enum sd_err make_log_key(struct keeper *k, struct span domain) {
+    struct secret private SD_CLEANUP(secret_free) = {0};
+    struct buf public SD_CLEANUP(buf_free) = buf_new(256), wrapped SD_CLEANUP(buf_free) = buf_new(1024);
+    struct buf origin SD_CLEANUP(buf_free) = buf_new(512);
+    enum sd_err err = sign_generate(SIGN_ED25519, 0, &private, &public);
+    if (err == SD_OK)
+        err = vault_wrap(&k->vault, "key", SPAN("log"), secret_span(&private), &wrapped);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_KEY_PUT);
+    query_text(&q, SPAN("log"));
+    query_blob(&q, buf_span(&wrapped));
+    err = query_run(&q);
+    if (err == SD_OK)
+        err = put_meta(k, "log_public", span_from(buf_span(&public), public.n - KEY_BYTES));
+    buf_put(&origin, domain);
+    buf_text(&origin, "/sealdesk");
+    return err ? err : put_meta(k, "log_origin", buf_span(&origin));
+}
+
+static enum sd_err make_domain_keys(struct keeper *k, const struct span *domains, size_t count) {
+    static const enum sign_algorithm algorithms[] = {SIGN_RSA_SHA256, SIGN_ED25519};
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < 2 * count && err == SD_OK; i++) {
+        struct query q = db_query(k->db, SQL_DKIM_HAS);
+        query_text(&q, domains[i / 2]);
+        query_int(&q, algorithms[i % 2]);
+        bool has = query_row(&q);
+        err = query_end(&q);
+        if (err == SD_OK && !has)
+            err = dkim_make(k, domains[i / 2], algorithms[i % 2]);
+    }
+    return err;
+}
+
+static enum sd_err make_all(struct keeper *k, const struct span *domains, size_t count) {
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    err = count ? make_log_key(k, domains[0]) : SD_ERR_CONFIG;
+    if (err == SD_OK)
+        err = intake_key_make(k);
+    if (err == SD_OK)
+        err = make_domain_keys(k, domains, count);
+    return db_end(k->db, err);
+}
+
+static enum sd_err make_dir(const char *path) {
+    struct stat st;
+    if (mkdir(path, 0700) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return SD_OK;
+    return sd_err_from_errno(errno);
+}
+
+static bool anything_there(const char *dir) {
+    static const char *const names[] = {"root.key", "keeper.db", "log"};
+    struct path path;
+    struct stat st;
+    for (size_t i = 0; i < SD_COUNT(names); i++)
+        if (lstat(below(dir, names[i], &path), &st) == 0)
+            return true;
+    return false;
+}
+
+enum sd_err keeper_create(const struct keeper_spec *spec, const struct span *domains, size_t count) {
+    struct keeper k = {.spec = *spec};
+    struct path path, root;
+    enum sd_err err = make_dir(spec->dir);
+    if (err == SD_OK && anything_there(spec->dir))
+        err = SD_ERR_EXISTS;
+    if (err == SD_OK)
+        err = make_dir(below(spec->dir, "log", &path));
+    (void)umask(077);
+    if (err == SD_OK)
+        err = db_open(below(spec->dir, "keeper.db", &path), true, &k.db);
+    if (err == SD_OK)
+        err = vault_create(below(spec->dir, "root.key", &root), k.db);
+    if (err == SD_OK)
+        err = vault_load(root.text, k.db, &k.vault);
+    if (err == SD_OK)
+        err = make_all(&k, domains, count);
+    vault_free(&k.vault);
+    db_close(&k.db);
+    return err;
+}
+
+/* ---- opening ---- */
+
+static enum sd_err get_meta(struct keeper *k, const char *name, struct buf *to) {
+    struct query q = db_query(k->db, SQL_META_GET);
+    query_text(&q, span_cstr(name));
+    bool there = query_row(&q);
+    if (there)
+        buf_put(to, query_get(&q, 0));
+    enum sd_err err = query_end(&q);
+    return err ? err : there ? buf_err(to) : SD_ERR_NOTFOUND;
+}
+
+static enum sd_err load_log_key(struct keeper *k) {
+    struct secret private SD_CLEANUP(secret_free) = {0};
+    struct buf public SD_CLEANUP(buf_free) = buf_new(64);
+    k->log_origin = buf_new(512);
+    enum sd_err err = get_meta(k, "log_origin", &k->log_origin);
+    if (err == SD_OK)
+        err = get_meta(k, "log_public", &public);
+    if (err == SD_OK && public.n != KEY_BYTES)
+        err = SD_ERR_BUG;
+    if (err)
+        return err;
+    k->log_key.origin = buf_span(&k->log_origin);
+    memcpy(k->log_key.public_key, public.p, KEY_BYTES);
+    struct query q = db_query(k->db, SQL_KEY_GET);
+    query_text(&q, SPAN("log"));
+    err = query_row(&q) ? vault_unwrap(&k->vault, "key", SPAN("log"), query_get(&q, 0), &private) : SD_ERR_NOTFOUND;
+    enum sd_err end = query_end(&q);
+    err = err ? err : end;
+    return err ? err : signer_new(SIGN_ED25519, &private, &k->log_signer);
+}
+
+/* In memory: the same rows, made at once, for a domain that cannot exist. */
+static enum sd_err open_in_memory(struct keeper *k) {
+    static const struct span domain = {(const uint8_t *)"example.invalid", 15};
+    enum sd_err err = db_open(":memory:", true, &k->db);
+    if (err == SD_OK)
+        err = vault_random(&k->vault);
+    return err ? err : make_all(k, &domain, 1);
+}
+
+static enum sd_err open_files(struct keeper *k) {
+    struct path path, root;
+    enum sd_err err = db_open(below(k->spec.dir, "keeper.db", &path), false, &k->db);
+    return err ? err : vault_load(below(k->spec.dir, "root.key", &root), k->db, &k->vault);
+}
+
+static enum sd_err open_log(struct keeper *k, uint64_t *ret_trimmed, bool *ret_damaged) {
+    k->log_dir = buf_new(PATH_MAX_BYTES);
+    if (k->spec.dir)
+        buf_printf(&k->log_dir, "%s/log", k->spec.dir);
+    else
+        buf_text(&k->log_dir, k->spec.log_dir);
+    buf_byte(&k->log_dir, 0);
+    enum sd_err err = buf_err(&k->log_dir);
+    struct audit_spec spec = {.dir = (const char *)k->log_dir.p,
+                              .key = k->log_key,
+                              .signer = k->log_signer,
+                              .wake = k->spec.wake,
+                              .arg = k->spec.wake_arg};
+    return err ? err : audit_open(&spec, &k->audit, ret_trimmed, ret_damaged);
+}
+
+/* ---- after a crash ---- */
+
+struct replaying {
+    struct keeper *k;
+    uint64_t indexed;
+    bool has_outbox;
+    enum sd_err err;
+};
+
+static enum sd_err index_record(struct keeper *k, const uint8_t ticket[ID_BYTES], uint64_t seq, uint64_t segment,
+                                uint64_t offset) {
+    struct query q = db_query(k->db, SQL_HISTORY_ADD);
+    query_blob(&q, span_of(ticket, ID_BYTES));
+    query_int(&q, (int64_t)seq);
+    query_int(&q, (int64_t)segment);
+    query_int(&q, (int64_t)offset);
+    return query_run(&q);
+}
+
+static bool replay_record(void *arg, uint64_t seq, uint64_t segment, uint64_t offset, struct span record) {
+    struct replaying *r = arg;
+    uint8_t ticket[ID_BYTES];
+    if (seq >= r->indexed && leaf_ticket(record, ticket))
+        r->err = index_record(r->k, ticket, seq, segment, offset);
+    if (r->err == SD_OK && r->has_outbox) {
+        struct query q = db_query(r->k->db, SQL_OUTBOX_WRITTEN);
+        query_blob(&q, span_from(record, span_find(record, ',') + 1));
+        r->err = query_run(&q);
+    }
+    return r->err == SD_OK;
+}
+
+static enum sd_err read_indexed(struct keeper *k, uint64_t *ret) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(64);
+    enum sd_err err = get_meta(k, "indexed", &text);
+    *ret = 0;
+    if (err == SD_ERR_NOTFOUND)
+        return SD_OK;
+    return err ? err : span_to_u64(buf_span(&text), ret);
+}
+
+static enum sd_err outbox_any(struct keeper *k, bool *ret) {
+    struct query q = db_query(k->db, SQL_OUTBOX_ALL);
+    *ret = query_row(&q);
+    return query_end(&q);
+}
+
+#define REPLAY_BACK 8192 /* records before the indexed one that an outbox row may still wait for */
+
+static enum sd_err replay_log(struct keeper *k) {
+    struct merkle_range range;
+    struct replaying r = {.k = k};
+    audit_range(k->audit, &range);
+    enum sd_err err = read_indexed(k, &r.indexed);
+    if (err == SD_OK)
+        err = outbox_any(k, &r.has_outbox);
+    if (err || (r.indexed >= range.size && !r.has_outbox))
+        return err;
+    uint64_t from = r.indexed;
+    if (r.has_outbox)
+        from = from > REPLAY_BACK ? from - REPLAY_BACK : 0;
+    err = db_begin(k->db);
+    if (err)
+        return err;
+    err = audit_read((const char *)k->log_dir.p, from, range.size, replay_record, &r);
+    return db_end(k->db, err == SD_ERR_PARSE || err == SD_ERR_LIMIT ? r.err : err ? err : r.err);
+}
+
+/* Records whose change was committed but which did not reach the log. */
+static enum sd_err submit_outbox(struct keeper *k) {
+    struct audit_entry *first = NULL, **last = &first;
+    enum sd_err err = SD_OK;
+    struct query q = db_query(k->db, SQL_OUTBOX_ALL);
+    while (err == SD_OK && query_row(&q)) {
+        struct audit_entry *entry = audit_entry_new();
+        if (!entry) {
+            err = SD_ERR_NOMEM;
+            break;
+        }
+        *last = entry;
+        last = &entry->next;
+        entry->outbox = query_get_int(&q, 0);
+        buf_put(&entry->rest, query_get(&q, 1));
+        if (!leaf_ticket(query_get(&q, 1), entry->ticket))
+            memset(entry->ticket, 0, sizeof entry->ticket);
+        err = buf_err(&entry->rest);
+    }
+    enum sd_err end = query_end(&q);
+    if (first)
+        audit_submit(k->audit, first);
+    return err ? err : end;
+}
+
+static void record_start(struct keeper *k, uint64_t trimmed, bool damaged) {
+    struct buf bytes SD_CLEANUP(buf_free) = buf_new(64);
+    struct records records SD_CLEANUP(records_free);
+    records_start(&records, k);
+    struct leaf leaf = {.actor = ACTOR_SYSTEM, .action = "start", .object = "keeper", .outcome = OUTCOME_GRANTED};
+    records_add(&records, &leaf);
+    if (trimmed) {
+        buf_printf(&bytes, "%llu", (unsigned long long)trimmed);
+        leaf = (struct leaf){.actor = ACTOR_SYSTEM,
+                             .action = "log-trimmed",
+                             .object = "log",
+                             .outcome = OUTCOME_GRANTED,
+                             .reason = "bytes",
+                             .detail = buf_span(&bytes)};
+        records_add(&records, &leaf);
+        log_warn("keeper.log-trimmed", "bytes=%llu", (unsigned long long)trimmed);
+    }
+    if (damaged) {
+        leaf = (struct leaf){.actor = ACTOR_SYSTEM,
+                             .action = "log-damaged",
+                             .object = "log",
+                             .outcome = OUTCOME_FAILED,
+                             .reason = "a checkpoint covers what is not there"};
+        records_add(&records, &leaf);
+        log_error("keeper.log-damaged", "a checkpoint covers what is not there");
+    }
+    if (records.err || !records.first)
+        return;
+    audit_submit(k->audit, records.first);
+    records.first = NULL;
+}
+
+static enum sd_err open_all(struct keeper *k) {
+    uint64_t trimmed = 0;
+    bool damaged = false;
+    enum sd_err err = k->spec.dir ? open_files(k) : open_in_memory(k);
+    k->pages.db = k->db;
+    k->pages.vault = &k->vault;
+    if (err == SD_OK)
+        err = load_log_key(k);
+    if (err == SD_OK)
+        err = dkim_load(k);
+    if (err == SD_OK)
+        err = password_dummy(k->spec.cost, &k->dummy_password);
+    if (err == SD_OK)
+        err = open_log(k, &trimmed, &damaged);
+    if (err == SD_OK)
+        err = replay_log(k);
+    if (err == SD_OK)
+        err = submit_outbox(k);
+    if (err == SD_OK)
+        record_start(k, trimmed, damaged);
+    return err;
+}
+
+enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
+    struct keeper *k = calloc(1, sizeof *k);
+    if (!k)
+        return SD_ERR_NOMEM;
+    k->spec = *spec;
+    k->dummy_password = buf_new(PASSWORD_HASH_MAX);
+    k->settled_last = &k->settled;
+    work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
+    work_init(&k->signatures, SIGNATURES_MAX, spec->wake, spec->wake_arg);
+    enum sd_err err = open_all(k);
+    if (err)
+        keeper_close(&k);
+    else
+        *ret = k;
+    return err;
+}
+
+void keeper_close(struct keeper **ref) {
+    struct keeper *k = *ref;
+    if (!k)
+        return;
+    if (k->audit) {
+        keeper_collect(k);
+        keeper_settle(k);
+    }
+    while (k->settled) {
+        struct audit_entry *next = k->settled->next;
+        audit_entry_free(k->settled);
+        k->settled = next;
+    }
+    audit_close(&k->audit);
+    pages_forget(&k->pages);
+    for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
+        secret_free(&k->intake_cache[i].key);
+    for (size_t i = 0; i < k->domain_count; i++)
+        buf_free(&k->domains[i]);
+    dkim_free(k);
+    signer_free(&k->log_signer);
+    buf_free(&k->log_origin);
+    buf_free(&k->log_dir);
+    buf_free(&k->dummy_password);
+    vault_free(&k->vault);
+    db_close(&k->db);
+    work_free(&k->sign_ins);
+    work_free(&k->signatures);
+    free(k);
+    *ref = NULL;
+}
+
+/* ---- settings ---- */
+
+enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queues, size_t count) {
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_QUEUE_OFF);
+    err = query_run(&q);
+    for (size_t i = 0; i < count && err == SD_OK; i++) {
+        q = db_query(k->db, SQL_QUEUE_PUT);
+        query_text(&q, queues[i].name);
+        query_text(&q, queues[i].address);
+        err = query_run(&q);
+    }
+    return db_end(k->db, err);
+}
+
+enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, size_t count) {
+    if (count > DOMAINS_MAX)
+        return SD_ERR_CONFIG;
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    err = db_end(k->db, make_domain_keys(k, domains, count));
+    if (err == SD_OK)
+        err = dkim_load(k);
+    for (size_t i = 0; i < count && err == SD_OK; i++) {
+        k->domains[i] = buf_new(LIMIT_DOMAIN_BYTES);
+        buf_put(&k->domains[i], domains[i]);
+        k->domain_count = i + 1;
+        err = buf_err(&k->domains[i]);
+    }
+    return err;
+}
+
+/* ---- now and then ---- */
+
+void keeper_collect(struct keeper *k) {
+    struct job *job;
+    while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)))
+        job->done(k, job);
+    *k->settled_last = audit_finished(k->audit);
+    for (; *k->settled_last; k->settled_last = &(*k->settled_last)->next)
+        k->settled_count++;
+    if (k->settled_count >= SETTLE_AT)
+        keeper_settle(k);
+}
+
+static enum sd_err settle_entry(struct keeper *k, const struct audit_entry *entry) {
+    static const uint8_t none[ID_BYTES];
+    enum sd_err err = SD_OK;
+    if (entry->outbox) {
+        struct query q = db_query(k->db, SQL_OUTBOX_DONE);
+        query_int(&q, entry->outbox);
+        err = query_run(&q);
+    }
+    if (err == SD_OK && memcmp(entry->ticket, none, sizeof none) != 0)
+        err = index_record(k, entry->ticket, entry->seq, entry->segment, entry->offset);
+    return err;
+}
+
+static enum sd_err settle_all(struct keeper *k) {
+    uint64_t next = 0;
+    char text[32];
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    for (struct audit_entry *e = k->settled; e && err == SD_OK; e = e->next)
+        if (e->err == SD_OK) {
+            err = settle_entry(k, e);
+            next = e->seq + 1;
+        }
+    if (err == SD_OK && next) {
+        int n = snprintf(text, sizeof text, "%llu", (unsigned long long)next);
+        err = put_meta(k, "indexed", span_of(text, (size_t)n));
+    }
+    return db_end(k->db, err);
+}
+
+/* Frees what is settled; what the log could not write, on a full disk, is offered to it again. */
+static void let_go(struct keeper *k) {
+    struct audit_entry *again = NULL, **last = &again;
+    while (k->settled) {
+        struct audit_entry *entry = k->settled;
+        k->settled = entry->next;
+        entry->next = NULL;
+        if (entry->err == SD_OK) {
+            audit_entry_free(entry);
+            continue;
+        }
+        entry->err = SD_OK;
+        *last = entry;
+        last = &entry->next;
+    }
+    k->settled_last = &k->settled;
+    k->settled_count = 0;
+    if (again)
+        audit_submit(k->audit, again);
+}
+
+void keeper_settle(struct keeper *k) {
+    if (!k->settled)
+        return;
+    enum sd_err err = settle_all(k);
+    if (err)
+        log_error("keeper.settle", "error=%s", sd_err_name(err));
+    else
+        let_go(k);
+}
+
+static void clean(struct keeper *k) {
+    struct query q = db_query(k->db, SQL_THROTTLE_EXPIRE);
+    query_int(&q, k->spec.now_ms() - THROTTLE_FORGET_MS);
+    enum sd_err err = query_run(&q);
+    if (err)
+        log_warn("keeper.throttle", "error=%s", sd_err_name(err));
+    session_expire(k);
+}
+
+void keeper_tick(struct keeper *k) {
+    keeper_settle(k);
+    if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
+        k->cleaned_ms = k->spec.now_ms();
+        clean(k);
+    }
+}

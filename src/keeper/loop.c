@@ -1,0 +1,238 @@
+#include "keeper/loop.h"
+#include "core/log.h"
+#include "core/role.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEERS_MAX 64
+#define MESSAGES_AT_ONCE 32 /* of one peer before the next one's turn */
+#define TICK_MS 1000
+#define STOP_MS 8000
+
+struct loop {
+    struct keeper *k;
+    int wake_fd;
+    uint32_t admin_uid;
+    atomic_bool stopping;
+    pthread_mutex_t lock;
+    struct ipc_conn *incoming[PEERS_MAX]; /* under the lock */
+    size_t incoming_count;
+    int listen_fd; /* under the lock; -1: none */
+    struct ipc_conn *peers[PEERS_MAX];
+    size_t peer_count;
+    unsigned long threads[4];
+};
+
+enum sd_err loop_new(uint32_t admin_uid, struct loop **ret) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!loop || fd < 0) {
+        free(loop);
+        return SD_ERR_NOMEM;
+    }
+    loop->wake_fd = fd;
+    loop->listen_fd = -1;
+    loop->admin_uid = admin_uid;
+    pthread_mutex_init(&loop->lock, NULL);
+    *ret = loop;
+    return SD_OK;
+}
+
+void loop_wake(void *arg) {
+    struct loop *loop = arg;
+    bell_ring(loop->wake_fd);
+}
+
+static enum sd_err add_incoming(struct loop *loop, struct ipc_conn *conn) {
+    enum sd_err err = SD_ERR_LIMIT;
+    pthread_mutex_lock(&loop->lock);
+    if (loop->incoming_count < PEERS_MAX) {
+        loop->incoming[loop->incoming_count++] = conn;
+        err = SD_OK;
+    }
+    pthread_mutex_unlock(&loop->lock);
+    if (err)
+        ipc_conn_unref(&conn);
+    loop_wake(loop);
+    return err;
+}
+
+enum sd_err loop_add_peer(struct loop *loop, uint32_t peer, uint16_t instance, int fd) {
+    struct ipc_conn *conn = ipc_conn_new(fd, peer, instance);
+    if (!conn) {
+        (void)close(fd);
+        return SD_ERR_NOMEM;
+    }
+    return add_incoming(loop, conn);
+}
+
+enum sd_err loop_listen(struct loop *loop, int fd) {
+    pthread_mutex_lock(&loop->lock);
+    if (loop->listen_fd >= 0)
+        (void)close(loop->listen_fd);
+    loop->listen_fd = fd;
+    pthread_mutex_unlock(&loop->lock);
+    loop_wake(loop);
+    return SD_OK;
+}
+
+/* ---- the poll loop ---- */
+
+static void take_incoming(struct loop *loop) {
+    pthread_mutex_lock(&loop->lock);
+    while (loop->incoming_count && loop->peer_count < PEERS_MAX)
+        loop->peers[loop->peer_count++] = loop->incoming[--loop->incoming_count];
+    pthread_mutex_unlock(&loop->lock);
+}
+
+/* Whoever connects to the admin socket is asked of the kernel, not of the connection. */
+static void accept_admin(struct loop *loop, int listen_fd) {
+    struct ucred cred = {0};
+    socklen_t n = sizeof cred;
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0 || n != sizeof cred ||
+        (cred.uid != 0 && cred.uid != loop->admin_uid)) {
+        (void)close(fd);
+        return;
+    }
+    struct ipc_conn *conn = ipc_conn_new(fd, PEER_ADMIN, 0);
+    if (!conn) {
+        (void)close(fd);
+        return;
+    }
+    ipc_conn_set_uid(conn, cred.uid);
+    if (add_incoming(loop, conn) != SD_OK)
+        log_warn("keeper.admin", "limit=peers");
+}
+
+static void drop_peer(struct loop *loop, size_t i) {
+    ipc_conn_unref(&loop->peers[i]);
+    loop->peers[i] = loop->peers[--loop->peer_count];
+}
+
+/* False: the peer is gone. */
+static bool serve(struct loop *loop, struct ipc_conn *conn) {
+    for (size_t i = 0; i < MESSAGES_AT_ONCE && audit_backlog(loop->k->audit) < AUDIT_BACKLOG_MAX; i++) {
+        enum sd_err err = ipc_serve_one(conn, keeper_ops, keeper_op_count, KEEPER_READY, loop->k, (struct deadline){0});
+        if (err == SD_ERR_TIMEOUT)
+            return true;
+        if (err == SD_OK)
+            continue;
+        if (err != SD_ERR_CLOSED)
+            log_warn("keeper.peer", "dropped peer=%u error=%s", ipc_conn_peer(conn), sd_err_name(err));
+        return false;
+    }
+    return true;
+}
+
+/* One wait: the bell, the admin socket, and, unless the log has too much to write already, the peers. */
+static void wait_and_serve(struct loop *loop) {
+    struct pollfd fds[PEERS_MAX + 2];
+    bool full = audit_backlog(loop->k->audit) >= AUDIT_BACKLOG_MAX;
+    size_t peers = full ? 0 : loop->peer_count;
+    pthread_mutex_lock(&loop->lock);
+    int listen_fd = loop->listen_fd;
+    pthread_mutex_unlock(&loop->lock);
+    fds[0] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = loop->peer_count < PEERS_MAX ? listen_fd : -1, .events = POLLIN};
+    for (size_t i = 0; i < peers; i++)
+        fds[i + 2] = (struct pollfd){.fd = ipc_conn_fd(loop->peers[i]), .events = POLLIN};
+    if (poll(fds, peers + 2, TICK_MS) < 0 && errno != EINTR)
+        log_error("keeper.poll", "errno=%d", errno);
+    uint64_t rung;
+    if (fds[0].revents && read(loop->wake_fd, &rung, sizeof rung) < 0 && errno != EAGAIN)
+        log_error("keeper.bell", "errno=%d", errno);
+    keeper_collect(loop->k);
+    for (size_t i = peers; i-- > 0;)
+        if (fds[i + 2].revents && !serve(loop, loop->peers[i]))
+            drop_peer(loop, i);
+    if (fds[1].revents)
+        accept_admin(loop, listen_fd);
+}
+
+static bool idle(struct loop *loop) {
+    return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && audit_backlog(loop->k->audit) == 0;
+}
+
+static void finish(struct loop *loop) {
+    struct deadline until = deadline_in_ms(STOP_MS);
+    while (!idle(loop) && !deadline_passed(until)) {
+        (void)!wait_fd(loop->wake_fd, POLLIN, deadline_sooner(until, deadline_in_ms(50)));
+        keeper_collect(loop->k);
+    }
+    keeper_settle(loop->k);
+}
+
+static void *loop_run(void *arg) {
+    struct loop *loop = arg;
+    struct deadline tick = deadline_in_ms(TICK_MS);
+    while (!atomic_load(&loop->stopping)) {
+        take_incoming(loop);
+        wait_and_serve(loop);
+        if (deadline_passed(tick)) {
+            keeper_tick(loop->k);
+            tick = deadline_in_ms(TICK_MS);
+        }
+    }
+    finish(loop);
+    return NULL;
+}
+
+/* ---- threads ---- */
+
+#define FOREVER_MS (60 * 60 * 1000)
+
+static void *log_run(void *arg) {
+    struct loop *loop = arg;
+    while (audit_turn(loop->k->audit, deadline_in_ms(FOREVER_MS)))
+        ;
+    return NULL;
+}
+
+static void *sign_in_run(void *arg) {
+    struct loop *loop = arg;
+    while (work_turn(&loop->k->sign_ins, deadline_in_ms(FOREVER_MS)))
+        ;
+    return NULL;
+}
+
+static void *signature_run(void *arg) {
+    struct loop *loop = arg;
+    while (work_turn(&loop->k->signatures, deadline_in_ms(FOREVER_MS)))
+        ;
+    return NULL;
+}
+
+enum sd_err loop_start(struct loop *loop, struct keeper *k) {
+    loop->k = k;
+    enum sd_err err = role_thread("log", log_run, loop, &loop->threads[0]);
+    if (err == SD_OK)
+        err = role_thread("argon2", sign_in_run, loop, &loop->threads[1]);
+    if (err == SD_OK)
+        err = role_thread("sign", signature_run, loop, &loop->threads[2]);
+    return err ? err : role_thread("loop", loop_run, loop, &loop->threads[3]);
+}
+
+void loop_stop(struct loop *loop) {
+    atomic_store(&loop->stopping, true);
+    loop_wake(loop);
+    (void)pthread_join(loop->threads[3], NULL);
+    work_stop(&loop->k->sign_ins);
+    work_stop(&loop->k->signatures);
+    (void)pthread_join(loop->threads[1], NULL);
+    (void)pthread_join(loop->threads[2], NULL);
+    audit_stop(loop->k->audit);
+    (void)pthread_join(loop->threads[0], NULL);
+    for (size_t i = 0; i < loop->peer_count; i++)
+        ipc_conn_unref(&loop->peers[i]);
+    loop->peer_count = 0;
+}

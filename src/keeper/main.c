@@ -1,0 +1,177 @@
+/*
+ * sealdesk-keeper - opens and signs; holds people, rights, keys and the audit log.
+ *
+ *   sealdesk-keeper                              started by `sealdesk run`: control channel on descriptor 3
+ *   sealdesk-keeper init KEEPER_DIR DOMAIN[,…]   makes the keys and the database of a new installation, once; prints the public
+ * keys
+ */
+#include "core/ipc/inspect.h"
+#include "core/role.h"
+#include "keeper/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXAMINE_MS 20000
+#define QUEUES_MAX 256
+
+static struct {
+    struct loop *loop;
+    struct keeper *k;
+    struct ipc_client *inspect;
+    struct buf dir;
+} self;
+
+/* ---- init ---- */
+
+static size_t split_domains(struct span list, struct span *to, size_t max) {
+    struct span_split split = span_split_start(list);
+    struct span part;
+    size_t n = 0;
+    while (n < max && span_split_next(&split, ',', &part))
+        if (span_trim(part).n)
+            to[n++] = span_trim(part);
+    return n;
+}
+
+static enum sd_err print_public(const struct keeper_spec *spec) {
+    struct keeper *k = NULL;
+    struct buf json SD_CLEANUP(buf_free) = buf_new(16384);
+    enum sd_err err = keeper_open(spec, &k);
+    if (err)
+        return err;
+    err = keeper_public_json(k, &json);
+    audit_stop(k->audit);
+    while (audit_turn(k->audit, deadline_in_ms(0)))
+        ; /* the log's first record and checkpoint */
+    keeper_close(&k);
+    if (err == SD_OK && (fwrite(json.p, 1, json.n, stdout) != json.n || putchar('\n') == EOF || fflush(stdout) != 0))
+        err = SD_ERR_IO;
+    return err;
+}
+
+static int init_main(const char *dir, const char *list) {
+    struct span domains[DOMAINS_MAX];
+    struct keeper_spec spec = {.dir = dir, .now_ms = clock_unix_ms, .cost = PASSWORD_COST};
+    size_t count = split_domains(span_cstr(list), domains, SD_COUNT(domains));
+    enum sd_err err = count ? keeper_create(&spec, domains, count) : SD_ERR_CONFIG;
+    if (err == SD_OK)
+        err = print_public(&spec);
+    if (err == SD_ERR_EXISTS)
+        (void)fprintf(stderr, "sealdesk-keeper: there is a keeper in %s already; nothing was changed\n", dir);
+    else if (err)
+        (void)fprintf(stderr, "sealdesk-keeper: init: %s\n", sd_err_text(err));
+    return err ? 1 : 0;
+}
+
+/* ---- role ---- */
+
+static enum sd_err copy_examined(const struct inspect_examine_rep *rep, struct examined *ret) {
+    struct ipc_list_iter iter = ipc_list_start(rep->recipients);
+    struct span recipient;
+    buf_put(&ret->from, rep->from_address);
+    while (ipc_list_next(&iter, &recipient))
+        buf_blob(&ret->recipients, recipient);
+    ret->recipient_count = rep->recipients.count;
+    memcpy(ret->message_id_hash.b, rep->message_id_hash.p, SHA256_BYTES);
+    ret->ambiguities = rep->ambiguities;
+    ret->hidden_recipients = rep->hidden_recipients;
+    return buf_err(&ret->from) ? buf_err(&ret->from) : buf_err(&ret->recipients);
+}
+
+static enum sd_err examine(void *arg, struct span message, struct examined *ret) {
+    struct ipc_client *client = arg;
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct inspect_examine_rep rep;
+    struct inspect_examine_req req = {.message = message};
+    enum sd_err err = inspect_examine_call(client, &req, deadline_in_ms(EXAMINE_MS), &msg, &rep);
+    return err ? err : copy_examined(&rep, ret);
+}
+
+static enum sd_err prepare(struct role_ctx *ctx) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    uint8_t public_key[KEY_BYTES];
+    self.inspect = role_client(ctx, "inspect0");
+    enum sd_err err = hpke_keypair(&key, public_key); /* OpenSSL reads its configuration now, while it may */
+    return err ? err : loop_new(getuid(), &self.loop);
+}
+
+static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
+    if (peer == PEER_EDGE || peer == PEER_CLERK || peer == PEER_DESK || peer == PEER_COURIER || peer == PEER_ADMIN)
+        return loop_add_peer(self.loop, peer, instance, fd);
+    (void)close(fd);
+    return SD_ERR_PROTOCOL;
+}
+
+static enum sd_err on_listen(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
+    if (strcmp(name, "admin") == 0)
+        return loop_listen(self.loop, fd);
+    (void)close(fd);
+    return SD_ERR_PROTOCOL;
+}
+
+static enum sd_err apply_config(const struct config *config) {
+    struct queue_setting queues[QUEUES_MAX];
+    struct span domains[DOMAINS_MAX];
+    const char *name = NULL, *address = NULL;
+    size_t n = 0;
+    for (; n < QUEUES_MAX && config_queue(config, n, &name, &address); n++)
+        queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address)};
+    enum sd_err err = keeper_set_queues(self.k, queues, n);
+    return err ? err : keeper_set_domains(self.k, domains, config_domains(config, domains, DOMAINS_MAX));
+}
+
+static enum sd_err start(struct role_ctx *ctx) {
+    self.dir = buf_new(4096);
+    buf_printf(&self.dir, "%s/keeper", role_data_dir(ctx));
+    buf_byte(&self.dir, 0);
+    enum sd_err err = buf_err(&self.dir);
+    if (err)
+        return err;
+    struct keeper_spec spec = {.dir = (const char *)self.dir.p,
+                               .now_ms = clock_unix_ms,
+                               .cost = PASSWORD_COST,
+                               .examine = examine,
+                               .examine_arg = self.inspect,
+                               .wake = loop_wake,
+                               .wake_arg = self.loop};
+    err = keeper_open(&spec, &self.k);
+    if (err == SD_OK)
+        err = apply_config(role_config(ctx));
+    return err ? err : loop_start(self.loop, self.k);
+}
+
+static void ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
+    if (audit_failing(self.k->audit)) {
+        health->ready = false;
+        buf_text(&health->reason, "The audit log cannot be written; nothing is opened or sent.");
+    }
+}
+
+static void stop(SD_UNUSED struct role_ctx *ctx) {
+    loop_stop(self.loop);
+    keeper_close(&self.k);
+}
+
+int main(int argc, char **argv) {
+    static const struct role role = {
+        .name = "keeper",
+        .calls = CALLS_FILES | CALLS_ACCEPT,
+        .paths = {{"keeper", FILES_READ | FILES_WRITE | FILES_MAKE | FILES_REMOVE}},
+        .prepare = prepare,
+        .on_peer = on_peer,
+        .on_listen = on_listen,
+        .start = start,
+        .ping = ping,
+        .stop = stop,
+    };
+    if (argc > 1 && strcmp(argv[1], "init") == 0) {
+        if (argc == 4)
+            return init_main(argv[2], argv[3]);
+        (void)fprintf(stderr, "usage: sealdesk-keeper init KEEPER_DIR DOMAIN[,DOMAIN...]\n");
+        return 2;
+    }
+    return role_main(&role, argc, argv);
+}

@@ -1,0 +1,50 @@
+/* object.c - rows of objects: the facts that opening is decided by. */
+#include "keeper/handlers.h"
+
+#include <string.h>
+
+static void read_row(struct query *q, struct object_row *row) {
+    struct span queue = span_sub(query_get(q, 8), 0, sizeof row->queue_bytes);
+    row->there = true;
+    row->facts.kind = (enum object_kind)query_get_int(q, 0);
+    row->page = query_get_int(q, 1);
+    row->slot = (unsigned)query_get_int(q, 2);
+    query_get_fixed(q, 3, row->ticket, ID_BYTES);
+    row->facts.state = (enum object_state)query_get_int(q, 4);
+    row->facts.disposition = (enum disposition)query_get_int(q, 5);
+    query_get_fixed(q, 6, row->digest.b, SHA256_BYTES);
+    row->opened_ticket = query_get_int(q, 7) != 0;
+    if (queue.n)
+        memcpy(row->queue_bytes, queue.p, queue.n);
+    row->queue = span_of(row->queue_bytes, queue.n);
+    row->ticket_state = (enum ticket_state)query_get_int(q, 9);
+}
+
+enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) {
+    struct query q = db_query(k->db, SQL_OBJECT_GET);
+    *ret = (struct object_row){0};
+    query_blob(&q, id);
+    if (query_row(&q))
+        read_row(&q, ret);
+    return query_end(&q);
+}
+
+enum sd_err object_add(struct keeper *k, struct span id, const struct object_facts *facts, struct span key, struct span digest,
+                       struct span ticket, bool opened_ticket) {
+    int64_t page = 0;
+    unsigned slot = 0;
+    enum sd_err err = pages_add(&k->pages, key, &page, &slot);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_OBJECT_ADD);
+    query_blob(&q, id);
+    query_int(&q, facts->kind);
+    query_int(&q, page);
+    query_int(&q, slot);
+    query_blob(&q, ticket);
+    query_int(&q, facts->state);
+    query_int(&q, facts->disposition);
+    query_blob(&q, digest);
+    query_int(&q, opened_ticket);
+    return query_run(&q);
+}

@@ -1,0 +1,142 @@
+/* open.c - opening: the key of one facet of one object, or of many heads for a list. Who, may they, is it fit, the record, the
+ * key. */
+#include "keeper/handlers.h"
+
+#include <string.h>
+
+static const uint8_t no_digest[SHA256_BYTES];
+
+/* The verdict on one facet of one object for one person. */
+static enum sd_err judge(struct keeper *k, const struct who *who, struct span id, unsigned facet, struct object_row *row,
+                         enum right *ret) {
+    bool has = false;
+    enum sd_err err = object_find(k, id, row);
+    if (err == SD_OK && row->there)
+        err = person_has_queue(k, who->person, row->queue, &has);
+    if (err)
+        return err;
+    *ret = row->there ? right_ticket(who->role, has) : RIGHT_DENIED;
+    if (*ret == RIGHT_GRANTED)
+        *ret = right_facet(&row->facts, facet);
+    return SD_OK;
+}
+
+static enum sd_err release(struct keeper *k, const struct object_row *row, unsigned facet, struct secret *ret) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    enum sd_err err = pages_find(&k->pages, row->page, row->slot, &key);
+    return err ? err : facet_key(secret_span(&key), (enum facet)facet, ret);
+}
+
+static enum sd_err answer_open(struct keeper *k, struct ipc_call *call, const struct object_row *row, unsigned facet,
+                               const struct leaf *leaf) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct keeper_open_rep rep = {.digest = span_of(no_digest, sizeof no_digest), .ticket = span_of(row->ticket, ID_BYTES)};
+    enum sd_err err = release(k, row, facet, &key);
+    if (err)
+        return err;
+    rep.key = secret_span(&key);
+    if (facet == FACET_SOURCE || facet == FACET_FILE)
+        rep.digest = span_of(row->digest.b, SHA256_BYTES);
+    err = keeper_open_rep_encode(&out, &rep);
+    return err ? err : answer_recorded(k, call, &out, leaf);
+}
+
+enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper_open_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct object_row row = {0};
+    enum right right = RIGHT_DENIED;
+    enum sd_err err = session_check(k, req->token, &who);
+    if (err == SD_OK && who.verdict == SESSION_LIVE)
+        err = judge(k, &who, req->object, req->facet, &row, &right);
+    if (err)
+        return err;
+    struct leaf leaf = leaf_by(&who, req->origin, "open");
+    leaf.object = row.there ? object_kind_text(row.facts.kind) : "object";
+    leaf.object_id = req->object;
+    leaf.detail = span_cstr(facet_name((enum facet)req->facet));
+    if (row.there)
+        leaf.ticket = span_of(row.ticket, ID_BYTES);
+    if (right == RIGHT_GRANTED) {
+        leaf.outcome = OUTCOME_GRANTED;
+        return answer_open(k, call, &row, req->facet, &leaf);
+    }
+    if (who.verdict == SESSION_LIVE)
+        leaf.reason = right == RIGHT_UNFIT ? REASON_UNFIT : REASON_NOT_YOURS;
+    return refuse_recorded(k, call, right == RIGHT_UNFIT ? SD_ERR_UNSUPPORTED : SD_ERR_DENIED, &leaf);
+}
+
+/* ---- lists ---- */
+
+struct heads {
+    struct buf keys;    /* blobs */
+    struct buf granted; /* ids one after another: what the record names */
+    struct ipc_list list;
+    uint8_t ticket[ID_BYTES]; /* when all are of one ticket */
+    bool one_ticket, any;
+};
+
+static void heads_free(struct heads *heads) {
+    buf_free(&heads->keys);
+    buf_free(&heads->granted);
+}
+
+static void note_ticket(struct heads *heads, const uint8_t ticket[ID_BYTES]) {
+    if (!heads->any)
+        memcpy(heads->ticket, ticket, ID_BYTES);
+    heads->one_ticket = (!heads->any || heads->one_ticket) && memcmp(heads->ticket, ticket, ID_BYTES) == 0;
+    heads->any = true;
+}
+
+static enum sd_err add_head(struct keeper *k, const struct who *who, struct span id, struct heads *heads) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    struct object_row row = {0};
+    enum right right = RIGHT_DENIED;
+    if (id.n != ID_BYTES)
+        return SD_ERR_PARSE;
+    enum sd_err err = judge(k, who, id, FACET_HEAD, &row, &right);
+    if (err == SD_OK && right == RIGHT_GRANTED)
+        err = release(k, &row, FACET_HEAD, &key);
+    if (err)
+        return err;
+    ipc_list_add(&heads->list, &heads->keys, secret_span(&key));
+    if (right == RIGHT_GRANTED) {
+        buf_put(&heads->granted, id);
+        note_ticket(heads, row.ticket);
+    }
+    return SD_OK;
+}
+
+static enum sd_err answer_heads(struct keeper *k, struct ipc_call *call, struct heads *heads, struct leaf *leaf) {
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    enum sd_err err = keeper_open_heads_rep_encode(&out, &(struct keeper_open_heads_rep){.keys = heads->list});
+    if (err)
+        return err;
+    leaf->outcome = heads->any ? OUTCOME_GRANTED : OUTCOME_REFUSED;
+    leaf->reason = heads->any ? NULL : REASON_NOT_YOURS;
+    leaf->objects = buf_span(&heads->granted);
+    if (heads->one_ticket)
+        leaf->ticket = span_of(heads->ticket, ID_BYTES);
+    return answer_recorded(k, call, &out, leaf);
+}
+
+enum sd_err keeper_on_open_heads(void *ctx, struct ipc_call *call, const struct keeper_open_heads_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct heads heads SD_CLEANUP(heads_free) = {.keys = buf_new(8192), .granted = buf_new(8192)};
+    enum sd_err err = session_check(k, req->token, &who);
+    if (err)
+        return err;
+    struct leaf leaf = leaf_by(&who, req->origin, "list");
+    leaf.object = "heads";
+    if (who.verdict != SESSION_LIVE)
+        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
+    struct ipc_list_iter iter = ipc_list_start(req->objects);
+    struct span id;
+    while (err == SD_OK && ipc_list_next(&iter, &id))
+        err = add_head(k, &who, id, &heads);
+    if (err == SD_OK)
+        err = buf_err(&heads.keys);
+    return err ? err : answer_heads(k, call, &heads, &leaf);
+}

@@ -1,0 +1,76 @@
+#include "keeper/password.h"
+#include "core/codec.h"
+#include "core/secret.h"
+
+#include <argon2.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SALT_BYTES 16
+#define HASH_BYTES 32
+#define LANES 1
+
+static size_t characters(struct span s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += (s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+const char *password_problem(struct span password, struct span email) {
+    if (!span_is_utf8(password))
+        return "The password is not UTF-8 text.";
+    if (characters(password) < PASSWORD_MIN_CHARACTERS)
+        return "The password is shorter than 15 characters.";
+    if (characters(password) > PASSWORD_MAX_CHARACTERS)
+        return "The password is longer than 256 characters.";
+    if (span_ieq(password, email))
+        return "The password is the e-mail address.";
+    return NULL;
+}
+
+enum sd_err password_hash(struct span password, struct password_cost cost, struct buf *to) {
+    uint8_t salt[SALT_BYTES];
+    char encoded[PASSWORD_HASH_MAX];
+    random_bytes(salt, sizeof salt);
+    int rc = argon2id_hash_encoded(cost.passes, cost.memory_kib, LANES, password.p, password.n, salt, sizeof salt, HASH_BYTES,
+                                   encoded, sizeof encoded);
+    if (rc != ARGON2_OK)
+        return rc == ARGON2_MEMORY_ALLOCATION_ERROR ? SD_ERR_NOMEM : SD_ERR_BUG;
+    buf_text(to, encoded);
+    explicit_bzero(encoded, sizeof encoded);
+    return buf_err(to);
+}
+
+enum sd_err password_verify(struct span encoded, struct span password, enum password_verdict *ret) {
+    char text[PASSWORD_HASH_MAX];
+    if (encoded.n >= sizeof text)
+        return SD_ERR_BUG;
+    memcpy(text, encoded.p, encoded.n);
+    text[encoded.n] = 0;
+    int rc = argon2id_verify(text, password.n ? (const void *)password.p : "", password.n);
+    explicit_bzero(text, sizeof text);
+    if (rc == ARGON2_OK || rc == ARGON2_VERIFY_MISMATCH) {
+        *ret = rc == ARGON2_OK ? PASSWORD_RIGHT : PASSWORD_WRONG;
+        return SD_OK;
+    }
+    return rc == ARGON2_MEMORY_ALLOCATION_ERROR ? SD_ERR_NOMEM : SD_ERR_BUG;
+}
+
+static void put_unpadded(struct buf *to, struct span s) {
+    struct buf b SD_CLEANUP(buf_free) = buf_new(128);
+    put_base64(&b, s);
+    struct span text = buf_span(&b);
+    buf_put(to, span_sub(text, 0, span_find(text, '=')));
+}
+
+enum sd_err password_dummy(struct password_cost cost, struct buf *to) {
+    uint8_t salt[SALT_BYTES], hash[HASH_BYTES];
+    random_bytes(salt, sizeof salt);
+    random_bytes(hash, sizeof hash);
+    buf_printf(to, "$argon2id$v=19$m=%u,t=%u,p=%d$", cost.memory_kib, cost.passes, LANES);
+    put_unpadded(to, span_of(salt, sizeof salt));
+    buf_byte(to, '$');
+    put_unpadded(to, span_of(hash, sizeof hash));
+    return buf_err(to);
+}

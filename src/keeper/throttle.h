@@ -1,0 +1,25 @@
+/*
+ * throttle.h - how long a sign-in must wait after failures, for an account and for an address alike: from the third failure one
+ * second, doubling; from the tenth half an hour. Forgotten after a day without a failure. No I/O.
+ */
+#ifndef SD_KEEPER_THROTTLE_H
+#define SD_KEEPER_THROTTLE_H
+
+#include "core/base.h"
+
+#define THROTTLE_FREE 2  /* failures that cost nothing */
+#define THROTTLE_LOCK 10 /* failures that lock */
+#define THROTTLE_LOCK_MS (30 * 60 * 1000)
+#define THROTTLE_FORGET_MS (24 * 60 * 60 * 1000)
+
+struct throttle {
+    uint32_t failures;
+    int64_t last_ms;
+};
+
+/* 0: may try now. */
+int64_t throttle_wait_ms(const struct throttle *t, int64_t now_ms);
+/* Counts an attempt as failed, before it is tried: attempts in flight cannot outrun the count. */
+void throttle_charge(struct throttle *t, int64_t now_ms);
+
+#endif

@@ -1,0 +1,219 @@
+/* tickets.c - what people do with tickets besides reading and answering: move, change, look at the history; and who is who. */
+#include "core/codec.h"
+#include "keeper/handlers.h"
+
+#include <string.h>
+
+/* The rights of a ticket and the leaf of what is about to be done with it; *ret_err is SD_ERR_DENIED when it must not be. */
+static enum sd_err begin(struct keeper *k, struct span token, struct span origin, struct span id, const char *action,
+                         struct who *who, struct ticket *ticket, struct leaf *leaf, enum sd_err *ret_err) {
+    enum sd_err err = session_check(k, token, who);
+    if (err)
+        return err;
+    *ret_err = ticket_for(k, who, id, ticket);
+    if (*ret_err && *ret_err != SD_ERR_DENIED)
+        return *ret_err;
+    *leaf = leaf_by(who, origin, action);
+    leaf->object = "ticket";
+    leaf->object_id = id;
+    if (ticket->there)
+        leaf->ticket = span_of(ticket->id, ID_BYTES);
+    if (*ret_err && who->verdict == SESSION_LIVE)
+        leaf->reason = REASON_NOT_YOURS;
+    return SD_OK;
+}
+
+/* Runs one statement "SET text WHERE ticket" with its record in the same transaction, and answers. */
+static enum sd_err change(struct keeper *k, struct ipc_call *call, struct query *q, struct leaf *leaf, struct ipc_out *out) {
+    struct records records SD_CLEANUP(records_free);
+    records_start(&records, k);
+    leaf->outcome = OUTCOME_GRANTED;
+    enum sd_err err = db_begin(k->db);
+    if (err == SD_OK) {
+        err = query_run(q);
+        if (err == SD_OK)
+            records_add_changed(&records, leaf);
+        err = db_end(k->db, err ? err : records.err);
+    }
+    return err ? err : records_send(&records, call, SD_OK, out);
+}
+
+static enum sd_err may_move_to(struct keeper *k, const struct who *who, struct span queue) {
+    struct queue_row row;
+    bool has = false;
+    enum sd_err err = queue_find(k, queue, &row);
+    if (err == SD_OK)
+        err = person_has_queue(k, who->person, queue, &has);
+    if (err)
+        return err;
+    return row.there && row.active && right_ticket(who->role, has) == RIGHT_GRANTED ? SD_OK : SD_ERR_DENIED;
+}
+
+enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper_move_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct ticket ticket = {0};
+    struct leaf leaf;
+    enum sd_err verdict = SD_ERR_DENIED;
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, "move", &who, &ticket, &leaf, &verdict);
+    if (err)
+        return err;
+    if (verdict == SD_OK)
+        verdict = may_move_to(k, &who, req->queue);
+    if (verdict == SD_ERR_DENIED) {
+        leaf.reason = who.verdict == SESSION_LIVE ? REASON_NOT_YOURS : leaf.reason;
+        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
+    }
+    if (verdict)
+        return verdict;
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    err = keeper_move_rep_encode(&out, &(struct keeper_move_rep){});
+    if (err)
+        return err;
+    leaf.detail = req->queue;
+    struct query q = db_query(k->db, SQL_TICKET_QUEUE);
+    query_text(&q, req->queue);
+    query_blob(&q, req->ticket);
+    return change(k, call, &q, &leaf, &out);
+}
+
+/* Is the detail one of ours? It goes into the log, where nothing else may. */
+static bool detail_fits(enum ticket_action action, struct span detail, enum ticket_state *ret_state) {
+    uint8_t id[ID_BYTES];
+    switch (action) {
+    case ACTION_LIST:
+        return detail.n == 0;
+    case ACTION_STATE:
+        return ticket_state_from(detail, ret_state);
+    case ACTION_ASSIGN:
+        return detail.n == 0 || hex_to_bytes(detail, id, sizeof id) == SD_OK;
+    case ACTION_NONE:
+        break;
+    }
+    return false;
+}
+
+static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct keeper_act_req *req, enum ticket_state state,
+                          struct leaf *leaf) {
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    enum sd_err err = keeper_act_rep_encode(&out, &(struct keeper_act_rep){});
+    if (err)
+        return err;
+    leaf->detail = req->detail;
+    leaf->outcome = OUTCOME_GRANTED;
+    if (req->action != ACTION_STATE)
+        return answer_recorded(k, call, &out, leaf);
+    struct query q = db_query(k->db, SQL_TICKET_STATE);
+    query_int(&q, state);
+    query_blob(&q, req->ticket);
+    return change(k, call, &q, leaf, &out);
+}
+
+enum sd_err keeper_on_act(void *ctx, struct ipc_call *call, const struct keeper_act_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct ticket ticket = {0};
+    struct leaf leaf;
+    enum ticket_state state = TICKET_REVIEW;
+    enum sd_err verdict = SD_ERR_DENIED;
+    if (!detail_fits((enum ticket_action)req->action, req->detail, &state))
+        return SD_ERR_PARSE;
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, ticket_action_text(req->action), &who, &ticket, &leaf,
+                            &verdict);
+    if (err)
+        return err;
+    if (verdict == SD_OK && req->action == ACTION_STATE && right_state(ticket.state, state) != RIGHT_GRANTED) {
+        verdict = SD_ERR_UNSUPPORTED;
+        leaf.reason = REASON_UNFIT;
+    }
+    return verdict ? refuse_recorded(k, call, verdict, &leaf) : do_act(k, call, req, state, &leaf);
+}
+
+/* ---- history ---- */
+
+#define HISTORY_MAX 100
+struct place {
+    uint64_t segment, offset;
+};
+
+static enum sd_err find_places(struct keeper *k, struct span ticket, struct place places[HISTORY_MAX], size_t *ret_count) {
+    struct query q = db_query(k->db, SQL_HISTORY_GET);
+    size_t n = 0;
+    query_blob(&q, ticket);
+    while (n < HISTORY_MAX && query_row(&q))
+        places[n++] = (struct place){(uint64_t)query_get_int(&q, 1), (uint64_t)query_get_int(&q, 2)};
+    *ret_count = n;
+    return query_end(&q);
+}
+
+static enum sd_err list_place(struct keeper *k, const struct place *place, struct buf *raw, struct ipc_list *list) {
+    struct buf record SD_CLEANUP(buf_free) = buf_new(MERKLE_LEAF_MAX), line SD_CLEANUP(buf_free) = buf_new(MERKLE_LEAF_MAX);
+    enum sd_err err = segment_read_at((const char *)k->log_dir.p, place->segment, place->offset, &record);
+    if (err == SD_OK)
+        err = listing_line(k, buf_span(&record), &line);
+    if (err == SD_OK)
+        ipc_list_add(list, raw, buf_span(&line));
+    return err ? err : buf_err(raw);
+}
+
+enum sd_err keeper_on_history(void *ctx, struct ipc_call *call, const struct keeper_history_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct ticket ticket = {0};
+    struct leaf leaf;
+    struct place places[HISTORY_MAX];
+    size_t count = 0;
+    enum sd_err verdict = SD_ERR_DENIED;
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, "history", &who, &ticket, &leaf, &verdict);
+    if (err)
+        return err;
+    if (verdict)
+        return refuse_recorded(k, call, verdict, &leaf);
+    struct buf raw SD_CLEANUP(buf_free) = buf_new((size_t)HISTORY_MAX * 700);
+    struct keeper_history_rep rep = {0};
+    keeper_settle(k); /* what is durable is found by its ticket */
+    err = find_places(k, req->ticket, places, &count);
+    for (size_t i = 0; i < count && err == SD_OK; i++)
+        err = list_place(k, &places[i], &raw, &rep.records);
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    if (err == SD_OK)
+        err = keeper_history_rep_encode(&out, &rep);
+    if (err)
+        return err;
+    leaf.outcome = OUTCOME_GRANTED;
+    leaf.ticket = SPAN_NONE; /* looking at a history is no event of the ticket */
+    return answer_recorded(k, call, &out, &leaf);
+}
+
+/* ---- people ---- */
+
+static enum sd_err find_person(struct keeper *k, struct span wanted, struct buf *id, struct buf *name) {
+    uint8_t raw[ID_BYTES], lower[LIMIT_ADDRESS_BYTES];
+    bool by_id = hex_to_bytes(wanted, raw, sizeof raw) == SD_OK;
+    struct query q = db_query(k->db, by_id ? SQL_PERSON_BY_ID : SQL_PERSON_ID_BY_EMAIL);
+    if (by_id)
+        query_blob(&q, span_of(raw, sizeof raw));
+    else
+        query_text(&q, span_of(lower, lower_case(wanted, lower, sizeof lower)));
+    bool there = query_row(&q);
+    if (there) {
+        put_hex(id, query_get(&q, 0));
+        buf_put(name, query_get(&q, 1));
+    }
+    enum sd_err err = query_end(&q);
+    return err ? err : there ? SD_OK : SD_ERR_NOTFOUND;
+}
+
+enum sd_err keeper_on_person(void *ctx, struct ipc_call *call, const struct keeper_person_req *req) {
+    struct keeper *k = ctx;
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct buf id SD_CLEANUP(buf_free) = buf_new(64), name SD_CLEANUP(buf_free) = buf_new(1024);
+    enum sd_err err = session_check(k, req->token, &who);
+    if (err == SD_OK && who.verdict != SESSION_LIVE)
+        err = SD_ERR_DENIED;
+    if (err == SD_OK)
+        err = find_person(k, req->person, &id, &name);
+    if (err == SD_OK)
+        keeper_person_reply(call, &(struct keeper_person_rep){.person = buf_span(&id), .name = buf_span(&name)});
+    return err;
+}
