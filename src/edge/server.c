@@ -171,3 +171,17 @@ enum sd_err server_stop(struct server *server, struct deadline deadline) {
     bell_ring(server->stop_fd);
     return roster_stop(&server->edge->roster, deadline);
 }
+
+void server_free(struct server **ref) {
+    struct server *server = *ref;
+    if (!server)
+        return;
+    for (size_t i = 0; i < server->count; i++) {
+        if (server->started)
+            pthread_join(server->listeners[i].thread, NULL);
+        (void)close(server->listeners[i].fd);
+    }
+    (void)close(server->stop_fd);
+    free(server);
+    *ref = NULL;
+}

@@ -60,6 +60,7 @@ static void wait_for_sessions(size_t count) {
 static int tear_down(void **state) {
     (void)state;
     assert_int_equal(server_stop(server, SOON), SD_OK);
+    server_free(&server);
     wait_for_sessions(0);
     rig_stop(&rig);
     return 0;

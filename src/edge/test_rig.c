@@ -125,7 +125,9 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
     pthread_mutex_unlock(&rig->lock);
     if (die)
         (void)shutdown(worker->fd, SHUT_RDWR);
-    if (!hang)
+    if (hang && !rig->hung)
+        rig->hung = call;
+    else
         inspect_judge_reply(call, &rep);
     return SD_OK;
 }
@@ -191,9 +193,12 @@ void rig_start(struct rig *rig) {
          queues_add(&edge->queues, SPAN("billing"), SPAN("billing@sealdesk.example")) == SD_OK);
     make_dir(rig);
     make_key(rig);
+    static struct ipc_client *clients[RIG_WORKERS]; /* made once, as in the process: nothing frees one */
     for (size_t i = 0; i < RIG_WORKERS; i++) {
-        rig->workers[i] = (struct rig_worker){.rig = rig, .client = ipc_client_new("inspect")};
-        rig->clients[i] = rig->workers[i].client;
+        if (!clients[i])
+            clients[i] = ipc_client_new("inspect");
+        rig->workers[i] = (struct rig_worker){.rig = rig, .client = clients[i]};
+        rig->clients[i] = clients[i];
         must(rig->clients[i] && pthread_create(&rig->workers[i].thread, NULL, inspector, &rig->workers[i]) == 0);
     }
     edge->judge = judge_new(rig->clients, RIG_WORKERS);
@@ -218,7 +223,9 @@ void rig_stop(struct rig *rig) {
     rig->away = true;
     pthread_mutex_unlock(&rig->lock);
     for (size_t i = 0; i < RIG_WORKERS; i++)
-        pthread_join(rig->workers[i].thread, NULL); /* its client stays: nothing frees one */
+        pthread_join(rig->workers[i].thread, NULL);
+    if (rig->hung)
+        ipc_refuse(rig->hung, SD_ERR_TIMEOUT);
     intake_free(&rig->edge.intake);
     judge_free(&rig->edge.judge);
     key_cache_free(&rig->edge.keys);

@@ -30,6 +30,7 @@ struct rig {
     pthread_mutex_t lock; /* of what follows */
     bool away;            /* inspectors do not come back */
     size_t deaths;
+    struct ipc_call *hung; /* the one that "hang" left unanswered */
     size_t in_flight, most_in_flight;
     size_t letter_count; /* judged, retries included */
     struct buf letters[RIG_LETTERS_MAX];
