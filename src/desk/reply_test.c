@@ -113,6 +113,42 @@ static void one_key_is_one_answer(void **state) {
     assert_int_equal(fixture_row(f, 1).messages, 3);
 }
 
+/* One of several clients, or one client several times: the same key at the same moment. */
+static void *send_same(void *arg) {
+    struct fixture *shared = arg;
+    struct fixture *f = calloc(1, sizeof *f);
+    const struct route *route = NULL;
+    size_t body_max = 0;
+    if (!f)
+        return NULL;
+    f->x.response.body = buf_new(RESPONSE_BYTES_MAX);
+    fixture_request(f, HTTP_POST, "/api/v1/tickets/" T1 "/replies", "{\"text\":\"We look.\"}");
+    f->request.idempotency_key = SPAN("same");
+    if (desk_gate(&shared->desk, &f->x, &route, &body_max))
+        desk_handle(&shared->desk, &f->x, route);
+    bool same = f->x.response.status == 202 && fixture_says(f, "{\"id\":\"" ANSWER "\"");
+    arena_free(&f->x.arena);
+    buf_free(&f->x.response.body);
+    free(f);
+    return same ? shared : NULL;
+}
+
+static void one_key_at_once_is_one_answer(void **state) {
+    struct fixture *f = *state;
+    pthread_t threads[6];
+    fixture_ticket(f, 1, "support", TICKET_OPEN, "x");
+    for (size_t i = 0; i < SD_COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, send_same, f), 0);
+    for (size_t i = 0; i < SD_COUNT(threads); i++) {
+        void *same = NULL;
+        assert_int_equal(pthread_join(threads[i], &same), 0);
+        assert_ptr_equal(same, f);
+    }
+    assert_int_equal(fake.replies, 1);
+    assert_int_equal(fixture_get(f, "/api/v1/tickets/" T1), 200);
+    assert_int_equal(fixture_row(f, 1).messages, 2);
+}
+
 static void wrong_fields_are_named(void **state) {
     struct fixture *f = *state;
     static const char *const wrong[][2] = {
@@ -213,6 +249,7 @@ int main(void) {
         TEST(an_answer_is_signed_sealed_and_queued),
         TEST(the_message_threads_and_names_nobody_else),
         TEST(one_key_is_one_answer),
+        TEST(one_key_at_once_is_one_answer),
         TEST(wrong_fields_are_named),
         TEST(too_much_text_is_refused),
         TEST(tickets_that_take_no_answer),
