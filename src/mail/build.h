@@ -14,9 +14,9 @@ struct mail_draft {
     size_t to_count;
     const struct mail_address *cc;
     size_t cc_count;
-    struct span subject;    /* UTF-8 */
-    struct span message_id; /* without brackets */
-    struct span in_reply_to; /* without brackets; may be empty */
+    struct span subject;           /* UTF-8 */
+    struct span message_id;        /* without brackets */
+    struct span in_reply_to;       /* without brackets; may be empty */
     const struct span *references; /* oldest first, without brackets */
     size_t reference_count;
     struct span text; /* UTF-8, LF or CRLF */
@@ -24,7 +24,8 @@ struct mail_draft {
     bool auto_generated; /* Auto-Submitted: auto-generated (RFC 3834 §5) */
 };
 
-/* SD_ERR_PARSE when an address or id would not survive the header (CR, LF, NUL, controls), SD_ERR_LIMIT at the buf's maximum. */
+/* SD_ERR_PARSE when an address or id would not survive the header (CR, LF, NUL, controls), SD_ERR_LIMIT at the buf's maximum.
+ */
 enum sd_err mail_build(const struct mail_draft *draft, struct buf *to) SD_MUST_CHECK;
 
 #endif
