@@ -226,7 +226,8 @@ async function reload(first, message) {
     Object.assign(mine, {ticket: data, etag});
     drawTicket(message);
     if (first) {
-      $('ticket').focus();
+      window.scrollTo(0, 0);
+      $('ticket').focus({preventScroll: true});
       const newest = data.messages[data.messages.length - 1];
       if (newest) openMessage(newest.id);
     }
@@ -408,18 +409,21 @@ const kinds = {received: 'Received', opened: 'Opened', listed: 'Listed', changed
   deferred: 'Delayed', failed: 'Failed', check: 'Checked'};
 
 function timeline() {
+  const mine = current;
   const list = el('ol', {});
-  const box = el('details', {class: 'card timeline'}, el('summary', {}, 'History'), list);
-  box.addEventListener('toggle', async () => {
+  const box = el('details', {class: 'card timeline', open: Boolean(mine.historyOpen)}, el('summary', {}, 'History'), list);
+  const load = async () => {
+    mine.historyOpen = box.open;
     if (!box.open) return;
     try {
-      const {data} = await ask('GET', `/api/v1/tickets/${current.id}/timeline`);
+      const {data} = await ask('GET', `/api/v1/tickets/${mine.id}/timeline`);
       list.replaceChildren(...data.items.map(i => el('li', {}, el('span', {class: 'soft'}, time(i.at)),
         el('span', {}, `${kinds[i.kind] || i.kind}${i.actor.name ? ` by ${i.actor.name}` : ''}${i.detail ? `: ${i.detail}` : ''}`))));
     } catch (problem) {
       if (session) list.replaceChildren(el('li', {}, problem.message));
     }
-  });
+  };
+  box.addEventListener('toggle', load); // also fires for a box that is made open
   return box;
 }
 
