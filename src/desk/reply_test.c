@@ -82,7 +82,7 @@ static void the_message_threads_and_names_nobody_else(void **state) {
     assert_int_equal(reply(f, "key-1", "{\"text\":\"We look.\"}"), 202);
     const char *m = fake.reply_message;
     assert_non_null(strstr(m, "<support@example.com>"));
-    assert_non_null(strstr(m, "<support+tok123@example.com>"));
+    assert_non_null(strstr(m, "\r\nReply-To: support+tok123@example.com\r\n"));
     assert_non_null(strstr(m, "Subject: Re: It broke\r\n"));
     assert_non_null(strstr(m, "In-Reply-To: <m1@customer.example>\r\n"));
     const char *older = strstr(m, "<older@customer.example>"), *newer = strstr(m, "<newer@customer.example>");
