@@ -80,9 +80,11 @@ static int digit_value(const char *digits, uint8_t c) {
 static enum sd_err decode_digits(struct span s, const char *digits, struct buf *to) {
     uint32_t held = 0;
     unsigned bits = 0;
+    size_t n = 0;
     if (s.n % 4 == 1)
         return SD_ERR_PARSE;
-    for (size_t i = 0; i < s.n; i++) {
+    uint8_t *p = buf_reserve(to, s.n / 4 * 3 + s.n % 4 * 6 / 8);
+    for (size_t i = 0; p && i < s.n; i++) {
         int value = digit_value(digits, s.p[i]);
         if (value < 0)
             return SD_ERR_PARSE;
@@ -90,11 +92,13 @@ static enum sd_err decode_digits(struct span s, const char *digits, struct buf *
         bits += 6;
         if (bits >= 8) {
             bits -= 8;
-            buf_byte(to, (uint8_t)(held >> bits));
+            p[n++] = (uint8_t)(held >> bits);
         }
     }
     if (held & ((1u << bits) - 1))
         return SD_ERR_PARSE;
+    if (p)
+        buf_grew(to, n);
     return buf_err(to);
 }
 
