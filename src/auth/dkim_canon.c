@@ -2,6 +2,8 @@
 #include "auth/dkim.h"
 #include "core/limits.h"
 
+#include <string.h>
+
 static bool is_wsp(uint8_t c) {
     return c == ' ' || c == '\t';
 }
@@ -91,9 +93,38 @@ static void emit(struct dkim_sink *sink, struct span s) {
     sink->run = s;
 }
 
+/* 0x80 in every byte of v that is zero, exactly. */
+static uint64_t zero_bytes(uint64_t v) {
+    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
+    return ~(((v & low) + low) | v | low);
+}
+
+/*
+ * True when the line has neither a tab nor two spaces in a row, as most have: then it stays as it is. Eight bytes at a time,
+ * each step sharing one with the next, because this is where canonicalisation spends its time.
+ */
+static bool is_plain(struct span line) {
+    uint64_t word;
+    size_t i = 0;
+    for (; i + sizeof word <= line.n; i += sizeof word - 1) {
+        memcpy(&word, line.p + i, sizeof word);
+        uint64_t spaces = zero_bytes(word ^ 0x2020202020202020);
+        if ((spaces & spaces >> 8) | zero_bytes(word ^ 0x0909090909090909))
+            return false;
+    }
+    for (; i < line.n; i++)
+        if (line.p[i] == '\t' || (line.p[i] == ' ' && i + 1 < line.n && line.p[i + 1] == ' '))
+            return false;
+    return true;
+}
+
 /* One line without its end: each run of white space one SP, none at the end. */
 static void emit_line(struct dkim_sink *sink, struct span line) {
     size_t start = 0;
+    if (is_plain(line)) {
+        emit(sink, line);
+        return;
+    }
     for (size_t i = 0; i < line.n; i++) {
         if (!is_wsp(line.p[i]))
             continue;
