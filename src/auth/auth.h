@@ -32,7 +32,7 @@ const char *auth_result_text(enum auth_result result);
 struct auth_envelope {
     uint8_t ip[16]; /* IPv6, or IPv4-mapped ::ffff:a.b.c.d */
     struct span helo;
-    struct span mail_from; /* without brackets; empty for <> */
+    struct span mail_from;   /* without brackets; empty for <> */
     struct span tls_version; /* empty: the hop was not encrypted */
     int64_t received_unix_ms;
 };
@@ -48,12 +48,12 @@ struct spf_verdict {
 
 struct dkim_verdict {
     enum auth_result result;
-    struct span domain;   /* d=, lower case */
-    struct span selector; /* s= */
+    struct span domain;    /* d=, lower case */
+    struct span selector;  /* s= */
     const char *algorithm; /* "rsa-sha256", "ed25519-sha256" or "unknown" */
     unsigned bits;
-    bool partial; /* l= leaves a tail unsigned */
-    bool repeated; /* a signed field that may occur once has a further, unsigned occurrence */
+    bool partial;          /* l= leaves a tail unsigned */
+    bool repeated;         /* a signed field that may occur once has a further, unsigned occurrence */
     bool subject_unsigned; /* h= leaves out a Subject that the message has */
     struct span reason;
 };
@@ -61,12 +61,12 @@ struct dkim_verdict {
 enum dmarc_policy { DMARC_NO_POLICY, DMARC_POLICY_NONE, DMARC_POLICY_QUARANTINE, DMARC_POLICY_REJECT };
 const char *dmarc_policy_text(enum dmarc_policy policy);
 struct dmarc_verdict {
-    enum auth_result result; /* none: no record; pass, fail, temperror, permerror */
-    enum dmarc_policy policy; /* published, that applies to this From domain */
+    enum auth_result result;   /* none: no record; pass, fail, temperror, permerror */
+    enum dmarc_policy policy;  /* published, that applies to this From domain */
     enum dmarc_policy applied; /* the same after t=y (RFC 9989 §4.7), or none when the result is not fail */
-    struct span domain;       /* of the record */
-    struct span org_domain;   /* of the From domain */
-    bool spf_aligned;         /* SPF passed for an aligned domain */
+    struct span domain;        /* of the record */
+    struct span org_domain;    /* of the From domain */
+    bool spf_aligned;          /* SPF passed for an aligned domain */
     bool dkim_aligned;
     struct span reason;
 };
@@ -74,7 +74,7 @@ struct dmarc_verdict {
 /* Stable ids, plain sentence, weight. */
 #define AUTH_SIGNAL_LIST(X)                                                                                                    \
     X(LOOKALIKE_OWN, "lookalike-own", "The sender's domain looks like one of your own but is not.")                            \
-    X(OWN_DOMAIN, "own-domain", "The message claims to come from your own domain and was not sent by you.")                     \
+    X(OWN_DOMAIN, "own-domain", "The message claims to come from your own domain and was not sent by you.")                    \
     X(DISPLAY_ADDRESS, "display-address", "The sender's display name contains another e-mail address.")                        \
     X(REPLY_TO_ELSEWHERE, "reply-to-elsewhere", "Answers would go to another domain than the sender's.")
 
@@ -82,7 +82,7 @@ enum auth_signal {
 #define X(name, id, sentence) AUTH_SIGNAL_##name,
     AUTH_SIGNAL_LIST(X)
 #undef X
-    AUTH_SIGNAL_COUNT
+        AUTH_SIGNAL_COUNT
 };
 const char *auth_signal_id(enum auth_signal signal);
 const char *auth_signal_sentence(enum auth_signal signal);
@@ -106,8 +106,8 @@ enum disposition {
 const char *disposition_text(enum disposition disposition);
 
 struct auth_policy {
-    struct span authserv_id;         /* our host name, RFC 8601 §2.5 */
-    const struct span *own_domains;  /* lower-case A-labels */
+    struct span authserv_id;        /* our host name, RFC 8601 §2.5 */
+    const struct span *own_domains; /* lower-case A-labels */
     size_t own_domain_count;
     struct deadline deadline;
     bool psl_org_domain; /* RFC 7489's public-suffix organisational domain instead of RFC 9989's tree walk */
@@ -126,9 +126,9 @@ struct auth_judgement {
     uint32_t signals;           /* bits 1 << enum auth_signal */
     mail_ambiguities ambiguities;
     enum disposition disposition;
-    struct span smtp_reply;     /* the line the edge answers with after DATA when it refuses, else "250 2.0.0 …" */
+    struct span smtp_reply;         /* the line the edge answers with after DATA when it refuses, else "250 2.0.0 …" */
     struct span disposition_reason; /* one sentence */
-    struct span results_field;  /* our Authentication-Results field with CRLF, folded, to be put on top */
+    struct span results_field;      /* our Authentication-Results field with CRLF, folded, to be put on top */
     /* Byte ranges of the message to cut: Authentication-Results fields that carry our authserv-id (RFC 8601 §5). */
     const struct span *cuts; /* spans into the message */
     size_t cut_count;
@@ -142,10 +142,11 @@ enum sd_err auth_judge(const struct auth_envelope *envelope, const struct mail_m
                        struct auth_judgement *ret) SD_MUST_CHECK;
 
 /*
- * {"spf":…,"dkim":[…],"dmarc":…,"from":…,"ambiguities":[…],"signals":[…],"trust":…,"disposition":…,"smtp_reply":…} in the shapes
- * of docs/openapi.yaml and sealdesk-verify's output: spf{result,domain,identity,explanation},
- * dkim[{result,domain,selector,algorithm,bits,reason}], dmarc{result,policy,domain,org_domain,disposition,spf_aligned,dkim_aligned,
- * reason}, from{address,domain,display}, ambiguities[id…], signals[{id,sentence}], trust{level,domain,sentence}.
+ * {"spf":…,"dkim":[…],"dmarc":…,"from":…,"ambiguities":[…],"signals":[…],"trust":…,"disposition":…,"smtp_reply":…} in the
+ * shapes of docs/openapi.yaml and sealdesk-verify's output: spf{result,domain,identity,explanation},
+ * dkim[{result,domain,selector,algorithm,bits,reason}],
+ * dmarc{result,policy,domain,org_domain,disposition,spf_aligned,dkim_aligned, reason}, from{address,domain,display},
+ * ambiguities[id…], signals[{id,sentence}], trust{level,domain,sentence}.
  */
 void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to);
 
@@ -162,8 +163,8 @@ enum sd_err spf_check(const uint8_t ip[16], struct span domain, struct span send
                       struct spf_verdict *ret) SD_MUST_CHECK;
 
 /*
- * RFC 9989 (psl_org_domain: RFC 7489) for one Author Domain, an A-label or U-label. A DKIM pass counts that is neither partial nor
- * repeated. temperror: an answer is missing without which neither pass nor fail can be said.
+ * RFC 9989 (psl_org_domain: RFC 7489) for one Author Domain, an A-label or U-label. A DKIM pass counts that is neither partial
+ * nor repeated. temperror: an answer is missing without which neither pass nor fail can be said.
  */
 struct dmarc_question {
     struct span from_domain;
@@ -189,11 +190,10 @@ struct dkim_sign_key {
     bool is_ed25519;
 };
 /*
- * One DKIM-Signature field (with CRLF) for a finished message, to be put on top of it: c=relaxed/relaxed, oversigned From, To, Cc,
- * Subject, Date, Message-ID, Reply-To, In-Reply-To, References, MIME-Version, Content-Type, Content-Transfer-Encoding,
+ * One DKIM-Signature field (with CRLF) for a finished message, to be put on top of it: c=relaxed/relaxed, oversigned From, To,
+ * Cc, Subject, Date, Message-ID, Reply-To, In-Reply-To, References, MIME-Version, Content-Type, Content-Transfer-Encoding,
  * Auto-Submitted. Only splits the header; parses nothing else.
  */
-enum sd_err dkim_sign(struct span message, const struct dkim_sign_key *key, int64_t now_unix_ms,
-                      struct buf *to) SD_MUST_CHECK;
+enum sd_err dkim_sign(struct span message, const struct dkim_sign_key *key, int64_t now_unix_ms, struct buf *to) SD_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * dkim.h - the parts of DKIM among themselves: tag lists (dkim_tags.c), canonicalisation (dkim_canon.c); verify and sign use both.
- * These two and dkim_sign.c are all the keeper links: they use nothing but core, crypt and the header splitter.
+ * dkim.h - the parts of DKIM among themselves: tag lists (dkim_tags.c), canonicalisation (dkim_canon.c); verify and sign use
+ * both. These two and dkim_sign.c are all the keeper links: they use nothing but core, crypt and the header splitter.
  */
 #ifndef SD_AUTH_DKIM_H
 #define SD_AUTH_DKIM_H
@@ -8,12 +8,12 @@
 #include "auth/auth.h"
 #include "crypt/crypt.h"
 
-#define DKIM_MAX_TAGS 32          /* RFC 6376 knows 15 for signatures and 8 for keys */
-#define DKIM_MAX_HEADER_NAMES 256 /* names in h=; real ones stay below 60 */
-#define DKIM_MAX_KEY_RECORDS 4    /* TXT records at one selector that are tried */
-#define DKIM_MIN_RSA_BITS 1024    /* RFC 8301 §3.2 */
-#define DKIM_WEAK_RSA_BITS 2048   /* below it a pass carries a note */
-#define DKIM_FUTURE_S 3600        /* how far t= may be ahead of our clock */
+#define DKIM_MAX_TAGS 32              /* RFC 6376 knows 15 for signatures and 8 for keys */
+#define DKIM_MAX_HEADER_NAMES 256     /* names in h=; real ones stay below 60 */
+#define DKIM_MAX_KEY_RECORDS 4        /* TXT records at one selector that are tried */
+#define DKIM_MIN_RSA_BITS 1024        /* RFC 8301 §3.2 */
+#define DKIM_WEAK_RSA_BITS 2048       /* below it a pass carries a note */
+#define DKIM_FUTURE_S 3600            /* how far t= may be ahead of our clock */
 #define DKIM_MAX_SIGNATURE_BYTES 1024 /* RSA-8192 */
 
 struct dkim_tag {
@@ -62,7 +62,7 @@ const char *dkim_signature_parse(struct span body, struct dkim_signature *ret);
 /* A key record (§3.6.1). */
 struct dkim_key {
     bool is_ed25519;
-    bool strict; /* t=s: i= must be d= itself */
+    bool strict;            /* t=s: i= must be d= itself */
     struct span public_key; /* base64; empty: revoked */
     struct span hashes;     /* h=; empty: any */
     struct span services;   /* s=; empty: any */
@@ -87,8 +87,8 @@ struct dkim_sink {
 void dkim_canon_body(struct span body, bool relaxed, struct dkim_sink *sink);
 
 /*
- * §5.4.2: the fields that h= names, each name taking the next one from the bottom up. *ret_repeated: a field that may occur once
- * only (RFC 5322 §3.6, RFC 2045) is signed and has a further, unsigned occurrence.
+ * §5.4.2: the fields that h= names, each name taking the next one from the bottom up. *ret_repeated: a field that may occur
+ * once only (RFC 5322 §3.6, RFC 2045) is signed and has a further, unsigned occurrence.
  */
 enum sd_err dkim_canon_fields(const struct mail_header *header, struct span names, bool relaxed, struct buf *to,
                               bool *ret_repeated) SD_MUST_CHECK;
