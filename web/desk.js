@@ -264,8 +264,10 @@ function actions(t) {
   if (t.state !== 'quarantine') {
     if (t.assignee !== session.user.id) add('Assign to me', {assignee: session.user.id});
     else add('Give back', {assignee: null});
+    if (t.state === 'review') add('Release from Review', {state: 'open'});
     if (t.state === 'closed' || t.state === 'spam') add('Reopen', {state: 'open'});
     else add('Close', {state: 'closed'});
+    if (t.state !== 'spam') add('Mark as spam', {state: 'spam'});
   }
   return el('div', {class: 'actions'}, ...buttons);
 }
@@ -342,7 +344,7 @@ async function openMessage(id) {
 // ---- the answer ----
 
 function unanswerable(t) {
-  if (t.state === 'review') return 'In Review: who sent this could not be verified, so it cannot be answered from here.';
+  if (t.state === 'review') return 'In Review: who sent this could not be verified. To answer, release it first, if you are sure who wrote it.';
   if (t.state === 'quarantine') return 'In quarantine: it cannot be answered.';
   if (t.state === 'spam') return 'Marked as spam. Reopen it to answer.';
   return '';

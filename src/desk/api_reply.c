@@ -93,7 +93,8 @@ static enum sd_err repeat(struct desk *desk, struct exchange *x, const struct an
 static struct span unanswerable(const struct ticket_row *ticket) {
     switch (ticket->state) {
     case TICKET_REVIEW:
-        return SPAN("The ticket is in Review: who sent it could not be verified, so nothing is sent to that address.");
+        return SPAN(
+            "The ticket is in Review: who sent it could not be verified. Release it first if you are sure who wrote it.");
     case TICKET_QUARANTINE:
         return SPAN("The ticket is in quarantine and takes no answers.");
     case TICKET_SPAM:
