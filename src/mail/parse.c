@@ -194,7 +194,7 @@ static bool is_uuencode(struct span text) {
     return true;
 }
 
-static void note_line(struct parser *p, struct lex_line line) {
+static void note_line(struct parser *p, struct lex_line line, bool is_boundary) {
     const struct entity *e = &p->stack[p->open - 1];
     if (line.bare) {
         p->seen |= AMBIGUITY(BODY_CR);
@@ -202,7 +202,7 @@ static void note_line(struct parser *p, struct lex_line line) {
         if (span_search(line.text, SPAN("\r--")) < line.text.n && e->part)
             p->seen |= AMBIGUITY(BOUNDARY_LINE);
     }
-    if (e->boundary.n && span_trim(line.text).n)
+    if (e->boundary.n && !is_boundary && span_trim(line.text).n)
         p->seen |= AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
     if (!e->boundary.n && line.text.n && line.text.p[0] == 'b' && is_uuencode(line.text))
         p->seen |= AMBIGUITY(UUENCODE);
@@ -212,7 +212,7 @@ static enum sd_err read_body(struct parser *p, size_t at) {
     struct lex_line line;
     while (lex_line(p->bytes, &at, &line)) {
         struct boundary_hit hit = find_boundary(p, line.text);
-        note_line(p, line);
+        note_line(p, line, hit.kind != BOUNDARY_NONE);
         if (!hit.kind)
             continue;
         enum sd_err err = take_boundary(p, hit, line, &at);
