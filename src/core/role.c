@@ -104,13 +104,16 @@ enum sd_err file_read(const char *path, struct buf *to) {
         return sd_err_from_errno(errno);
     enum sd_err err = SD_OK;
     for (;;) {
-        uint8_t *p = buf_reserve(to, 4096);
-        ssize_t n = p ? read(fd, p, 4096) : -1;
-        if (n <= 0) {
-            err = n == 0 ? SD_OK : p ? sd_err_from_errno(errno) : buf_err(to);
+        uint8_t part[4096];
+        ssize_t n = read(fd, part, sizeof part);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n > 0)
+            buf_put(to, span_of(part, (size_t)n));
+        explicit_bzero(part, sizeof part);
+        err = n < 0 ? sd_err_from_errno(errno) : buf_err(to);
+        if (err || n == 0)
             break;
-        }
-        buf_grew(to, (size_t)n);
     }
     (void)close(fd);
     return err;
