@@ -54,6 +54,10 @@ static void remove_folder(const char *path) {
     (void)rmdir(path);
 }
 
+void fixture_remove(const struct fixture *f) {
+    remove_folder(f->dir);
+}
+
 int fixture_tear_down(void **state) {
     struct fixture *f = *state;
     ipc_client_attach(f->desk.keeper, -1);

@@ -38,6 +38,7 @@ struct fixture {
 };
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
+void fixture_remove(const struct fixture *f); /* the folder alone, when threads still use the rest */
 
 /* One more channel to the scripted keeper, for a process under test; closed by the caller. Once per set-up. */
 int fixture_keeper_channel(void);

@@ -173,5 +173,6 @@ int main(void) {
         cmocka_unit_test(stopping_waits_for_nobody_idle),
     };
     int failed = cmocka_run_group_tests(tests, set_up, NULL);
+    fixture_remove(fixture);
     _exit(failed); /* the server's threads live as long as the process */
 }
