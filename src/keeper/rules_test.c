@@ -1,0 +1,319 @@
+/* What is decided without I/O: one-time codes, throttling, rights, threading, the header of an answer, what a record says. */
+#include "keeper/answer_rules.h"
+#include "keeper/leaf.h"
+#include "keeper/note.h"
+#include "keeper/password.h"
+#include "keeper/rights.h"
+#include "keeper/threading.h"
+#include "keeper/throttle.h"
+#include "keeper/totp.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- RFC 6238 ---- */
+
+static void totp_vectors(SD_UNUSED void **state) {
+    static const struct {
+        int64_t time_s;
+        uint32_t code;
+    } vectors[] = {{59, 94287082},         {1111111109, 7081804},  {1111111111, 14050471},
+                   {1234567890, 89005924}, {2000000000, 69279037}, {20000000000, 65353130}};
+    for (size_t i = 0; i < SD_COUNT(vectors); i++) { /* Appendix B, SHA-1 */
+        uint32_t code = 0;
+        assert_int_equal(totp_code(SPAN("12345678901234567890"), (uint64_t)vectors[i].time_s / 30, 8, &code), SD_OK);
+        assert_int_equal(code, vectors[i].code);
+    }
+}
+
+static enum totp_verdict try_code(int64_t now_s, int64_t code_s, struct totp_used *used) {
+    char typed[7];
+    uint32_t code = 0;
+    enum totp_verdict verdict = TOTP_REFUSED;
+    struct span secret = SPAN("12345678901234567890");
+    assert_int_equal(totp_code(secret, (uint64_t)code_s / 30, 6, &code), SD_OK);
+    (void)snprintf(typed, sizeof typed, "%06u", code % 1000000);
+    assert_int_equal(totp_check(secret, span_cstr(typed), now_s * 1000, used, &verdict), SD_OK);
+    return verdict;
+}
+
+static void totp_each_step_once(SD_UNUSED void **state) {
+    struct totp_used used = {0};
+    assert_int_equal(try_code(3000, 3000, &used), TOTP_GOOD);
+    assert_int_equal(try_code(3000, 3000, &used), TOTP_REFUSED);
+    assert_int_equal(try_code(3029, 3000, &used), TOTP_REFUSED);
+    assert_int_equal(try_code(3029, 2970, &used), TOTP_GOOD); /* the step before, not yet used */
+    assert_int_equal(try_code(3029, 2970, &used), TOTP_REFUSED);
+    assert_int_equal(try_code(3030, 3000, &used), TOTP_REFUSED); /* now the one before, but used */
+    assert_int_equal(try_code(3060, 3030, &used), TOTP_GOOD);
+    assert_int_equal(try_code(3060, 3060, &used), TOTP_GOOD);
+    assert_int_equal(try_code(3060, 3030, &used), TOTP_REFUSED);
+}
+
+static void totp_window(SD_UNUSED void **state) {
+    struct totp_used used = {0};
+    assert_int_equal(try_code(3000, 2940, &used), TOTP_REFUSED); /* two steps back */
+    assert_int_equal(try_code(3000, 3030, &used), TOTP_REFUSED); /* a step ahead */
+    assert_int_equal(used.last, 0);
+}
+
+static void totp_strange_input(SD_UNUSED void **state) {
+    static const char *const typed[] = {"", "12345", "1234567", "12345a", " 12345", "-12345", "\xd9\xa1\xd9\xa2\xd9\xa3"};
+    for (size_t i = 0; i < SD_COUNT(typed); i++) {
+        struct totp_used used = {0};
+        enum totp_verdict verdict = TOTP_GOOD;
+        assert_int_equal(totp_check(SPAN("12345678901234567890"), span_cstr(typed[i]), 59000, &used, &verdict), SD_OK);
+        assert_int_equal(verdict, TOTP_REFUSED);
+    }
+}
+
+/* ---- throttling ---- */
+
+static void throttle_schedule(SD_UNUSED void **state) {
+    static const int64_t waits_s[] = {0, 0, 1, 2, 4, 8, 16, 32, 64, 1800, 1800};
+    struct throttle t = {0};
+    int64_t now_ms = 1000000;
+    assert_int_equal(throttle_wait_ms(&t, now_ms), 0);
+    for (size_t i = 0; i < SD_COUNT(waits_s); i++) {
+        throttle_charge(&t, now_ms);
+        assert_int_equal(throttle_wait_ms(&t, now_ms), waits_s[i] * 1000);
+        now_ms += waits_s[i] * 1000;
+        assert_int_equal(throttle_wait_ms(&t, now_ms), 0);
+    }
+}
+
+static void throttle_forgets(SD_UNUSED void **state) {
+    struct throttle t = {.failures = 9, .last_ms = 1000};
+    throttle_charge(&t, 1000 + THROTTLE_FORGET_MS + 1);
+    assert_int_equal(t.failures, 1);
+}
+
+static void throttle_clock_set_back(SD_UNUSED void **state) {
+    struct throttle t = {.failures = 3, .last_ms = INT64_C(1) << 40};
+    assert_int_equal(throttle_wait_ms(&t, 0), 1000);
+}
+
+/* ---- rights ---- */
+
+static void rights_by_role(SD_UNUSED void **state) {
+    for (unsigned role = 0; role <= ROLE_AUDITOR; role++) {
+        bool content = role == ROLE_AGENT || role == ROLE_SUPERVISOR;
+        assert_int_equal(right_ticket((enum person_role)role, true), content ? RIGHT_GRANTED : RIGHT_DENIED);
+        assert_int_equal(right_ticket((enum person_role)role, false), RIGHT_DENIED);
+    }
+}
+
+static void rights_of_letters(SD_UNUSED void **state) {
+    for (unsigned s = 0; s <= OBJECT_UNSCANNABLE; s++) {
+        struct object_facts letter = {OBJECT_LETTER, (enum object_state)s, DISPOSITION_ACCEPT};
+        enum right only_clean = s == OBJECT_CLEAN ? RIGHT_GRANTED : RIGHT_UNFIT;
+        assert_int_equal(right_facet(&letter, FACET_HEAD), RIGHT_GRANTED);
+        assert_int_equal(right_facet(&letter, FACET_TEXT), RIGHT_GRANTED);
+        assert_int_equal(right_facet(&letter, FACET_SOURCE), only_clean);
+        assert_int_equal(right_facet(&letter, FACET_FILE), RIGHT_DENIED);
+        letter.kind = OBJECT_FILE;
+        assert_int_equal(right_facet(&letter, FACET_FILE), only_clean);
+        assert_int_equal(right_facet(&letter, FACET_SOURCE), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, 0), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, 200), RIGHT_DENIED);
+    }
+}
+
+static void rights_of_quarantine(SD_UNUSED void **state) {
+    static const enum disposition held[] = {DISPOSITION_TEMPFAIL, DISPOSITION_REJECT, DISPOSITION_QUARANTINE};
+    for (size_t i = 0; i < SD_COUNT(held); i++)
+        for (unsigned facet = 0; facet < 10; facet++) {
+            struct object_facts letter = {OBJECT_LETTER, OBJECT_CLEAN, held[i]};
+            assert_int_equal(right_facet(&letter, facet), RIGHT_UNFIT);
+        }
+    assert_int_equal(right_state(TICKET_QUARANTINE, TICKET_OPEN), RIGHT_UNFIT);
+    assert_int_equal(right_state(TICKET_OPEN, TICKET_QUARANTINE), RIGHT_UNFIT);
+    assert_int_equal(right_state(TICKET_REVIEW, TICKET_OPEN), RIGHT_GRANTED);
+    assert_int_equal(right_answer(TICKET_REVIEW), RIGHT_UNFIT);
+    assert_int_equal(right_answer(TICKET_SPAM), RIGHT_UNFIT);
+    assert_int_equal(right_answer(TICKET_CLOSED), RIGHT_GRANTED);
+    assert_int_equal(right_facet(&(struct object_facts){0}, FACET_HEAD), RIGHT_UNFIT);
+}
+
+/* ---- threading ---- */
+
+static void threading_table(SD_UNUSED void **state) {
+    struct proposal token = {.by_token = true, .same_queue = true, .state = TICKET_OPEN};
+    struct proposal reference = {.same_queue = true, .sender_participant = true, .state = TICKET_OPEN};
+    for (unsigned d = 0; d <= DISPOSITION_ACCEPT; d++) {
+        enum join joins = d == DISPOSITION_ACCEPT || d == DISPOSITION_FLAG ? JOIN_YES : JOIN_NO;
+        assert_int_equal(threading_join(&token, (enum disposition)d), joins);
+        assert_int_equal(threading_join(&reference, (enum disposition)d), joins);
+    }
+    reference.sender_participant = false;
+    assert_int_equal(threading_join(&reference, DISPOSITION_ACCEPT), JOIN_NO);
+    token.same_queue = false;
+    assert_int_equal(threading_join(&token, DISPOSITION_ACCEPT), JOIN_NO);
+    assert_int_equal(threading_state_joined(TICKET_CLOSED), TICKET_OPEN);
+    assert_int_equal(threading_state_joined(TICKET_PENDING), TICKET_OPEN);
+    assert_int_equal(threading_state_joined(TICKET_SPAM), TICKET_SPAM);
+    assert_int_equal(threading_state_new(DISPOSITION_REVIEW), TICKET_REVIEW);
+    assert_int_equal(threading_state_new(DISPOSITION_QUARANTINE), TICKET_QUARANTINE);
+    assert_int_equal(threading_state_new(DISPOSITION_TEMPFAIL), TICKET_QUARANTINE);
+}
+
+/* ---- answers ---- */
+
+#define HEAD "From: Support <support@example.test>\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <a@example.test>\r\n"
+
+static void answer_headers(SD_UNUSED void **state) {
+    static const struct {
+        const char *text;
+        enum answer_verdict verdict;
+    } cases[] = {
+        {HEAD "To: a@b.example\r\nSubject: x\r\n\r\nbody", ANSWER_FIT},
+        {HEAD "\r\n", ANSWER_FIT},
+        {HEAD "Subject: a\r\n folded\r\n\r\n", ANSWER_FIT},
+        {HEAD "To: a@b.example\r\n", ANSWER_HEADER},
+        {"", ANSWER_HEADER},
+        {HEAD " \r\n\r\n", ANSWER_HEADER},
+        {" x\r\n" HEAD "\r\n", ANSWER_HEADER},
+        {HEAD "no colon\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Subject : x\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Subject: a\nBcc: evil@b.example\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Subject: a\rBcc: evil@b.example\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Bcc: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "bCC: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "Resent-To: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "Sender: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "DKIM-Signature: v=1\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "From: support@example.test\r\n\r\n", ANSWER_HEADER_REPEATED},
+        {HEAD "To: a@b.example\r\nTo: c@b.example\r\n\r\n", ANSWER_HEADER_REPEATED},
+        {"From: support@example.test\r\n\r\n", ANSWER_HEADER_MISSING},
+        {"From: evil@example.test\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: SUPPORT@Example.Test\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FIT},
+        {"From: \"A\"\r\n <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FIT},
+        {"From: <evil@b.example>, <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: xsupport@example.test\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+    };
+    for (size_t i = 0; i < SD_COUNT(cases); i++)
+        assert_int_equal(answer_header(span_cstr(cases[i].text), SPAN("support@example.test")), cases[i].verdict);
+}
+
+static void answer_header_cut_anywhere(SD_UNUSED void **state) {
+    struct span whole = SPAN(HEAD "To: a@b.example\r\n\r\n");
+    for (size_t n = 0; n < whole.n; n++)
+        assert_int_not_equal(answer_header(span_sub(whole, 0, n), SPAN("support@example.test")), ANSWER_FIT);
+    assert_int_equal(answer_header(whole, SPAN("support@example.test")), ANSWER_FIT);
+}
+
+static void answer_examination(SD_UNUSED void **state) {
+    struct answer_facts good = {
+        .from = SPAN("support@example.test"), .queue_address = SPAN("support@example.test"), .recipients = 1};
+    assert_int_equal(answer_examined(&good), ANSWER_FIT);
+    struct answer_facts f = good;
+    f.from = SPAN("billing@example.test");
+    assert_int_equal(answer_examined(&f), ANSWER_FROM);
+    f = good;
+    f.hidden_recipients = true;
+    assert_int_equal(answer_examined(&f), ANSWER_HIDDEN);
+    f = good;
+    f.ambiguities = 1;
+    assert_int_equal(answer_examined(&f), ANSWER_AMBIGUOUS);
+    f = good;
+    f.recipients = 0;
+    assert_int_equal(answer_examined(&f), ANSWER_NO_RECIPIENT);
+    f = good;
+    f.strangers = 1;
+    assert_int_equal(answer_examined(&f), ANSWER_RECIPIENT);
+    assert_int_equal(answer_examined(&(struct answer_facts){0}), ANSWER_FROM);
+}
+
+static void answer_domains(SD_UNUSED void **state) {
+    assert_true(domain_covers(SPAN("example.test"), SPAN("a@example.test")));
+    assert_true(domain_covers(SPAN("example.test"), SPAN("a@mail.Example.test")));
+    assert_false(domain_covers(SPAN("example.test"), SPAN("a@badexample.test")));
+    assert_false(domain_covers(SPAN("example.test"), SPAN("a@test")));
+    assert_false(domain_covers(SPAN(""), SPAN("a@test")));
+}
+
+/* ---- passwords ---- */
+
+static void password_rules(SD_UNUSED void **state) {
+    char long_one[258];
+    memset(long_one, 'x', sizeof long_one);
+    assert_null(password_problem(SPAN("123456789012345"), SPAN("a@b")));
+    assert_non_null(password_problem(SPAN("12345678901234"), SPAN("a@b")));
+    assert_non_null(password_problem(SPAN("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"),
+                                     SPAN("a@b"))); /* 8 characters */
+    assert_null(password_problem(span_of(long_one, 256), SPAN("a@b")));
+    assert_non_null(password_problem(span_of(long_one, 257), SPAN("a@b")));
+    assert_non_null(password_problem(SPAN("Anna.Meier@example.test"), SPAN("anna.meier@example.test")));
+    assert_non_null(password_problem(SPAN("123456789012345\xff"), SPAN("a@b")));
+}
+
+static void password_round_trip(SD_UNUSED void **state) {
+    struct password_cost cost = {64, 1};
+    struct buf encoded SD_CLEANUP(buf_free) = buf_new(PASSWORD_HASH_MAX),
+                       dummy SD_CLEANUP(buf_free) = buf_new(PASSWORD_HASH_MAX);
+    enum password_verdict verdict = PASSWORD_WRONG;
+    assert_int_equal(password_hash(SPAN("123456789012345"), cost, &encoded), SD_OK);
+    assert_int_equal(password_verify(buf_span(&encoded), SPAN("123456789012345"), &verdict), SD_OK);
+    assert_int_equal(verdict, PASSWORD_RIGHT);
+    assert_int_equal(password_verify(buf_span(&encoded), SPAN("123456789012346"), &verdict), SD_OK);
+    assert_int_equal(verdict, PASSWORD_WRONG);
+    assert_int_equal(password_dummy(cost, &dummy), SD_OK);
+    verdict = PASSWORD_RIGHT;
+    assert_int_equal(password_verify(buf_span(&dummy), SPAN("123456789012345"), &verdict), SD_OK);
+    assert_int_equal(verdict, PASSWORD_WRONG);
+    assert_int_equal(dummy.n, encoded.n); /* the same work, the same form */
+}
+
+/* ---- records ---- */
+
+static void leaf_round_trip(SD_UNUSED void **state) {
+    uint8_t id[16], ticket[16], ids[48];
+    memset(id, 0xab, sizeof id);
+    memset(ids, 0xcd, sizeof ids);
+    struct buf record SD_CLEANUP(buf_free) = buf_new(8192), line SD_CLEANUP(buf_free) = buf_new(8192);
+    struct leaf leaf = {.actor = ACTOR_PERSON,
+                        .actor_id = span_of(id, 16),
+                        .action = "list",
+                        .object = "heads",
+                        .ticket = span_of(id, 16),
+                        .outcome = OUTCOME_GRANTED,
+                        .origin = SPAN("x\",\"objects\":\"00"),
+                        .objects = span_of(ids, 48)};
+    buf_text(&record, "{\"seq\":7,");
+    leaf_put(&record, &leaf, 0);
+    assert_true(leaf_ticket(buf_span(&record), ticket));
+    assert_memory_equal(ticket, id, 16);
+    assert_int_equal(leaf_person(buf_span(&record)).n, 32);
+    leaf_listing(&line, buf_span(&record), SPAN("Anna \"A\" Meier"));
+    assert_true(span_search(buf_span(&line), SPAN(",\"name\":\"Anna \\\"A\\\" Meier\"},\"action\":\"list\"")) < line.n);
+    assert_true(span_ends(buf_span(&line), SPAN(",\"count\":3}")));
+    assert_true(span_search(buf_span(&line), SPAN("x\\\",\\\"objects")) < line.n); /* text that looks like a field stays text */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(totp_vectors),
+        cmocka_unit_test(totp_each_step_once),
+        cmocka_unit_test(totp_window),
+        cmocka_unit_test(totp_strange_input),
+        cmocka_unit_test(throttle_schedule),
+        cmocka_unit_test(throttle_forgets),
+        cmocka_unit_test(throttle_clock_set_back),
+        cmocka_unit_test(rights_by_role),
+        cmocka_unit_test(rights_of_letters),
+        cmocka_unit_test(rights_of_quarantine),
+        cmocka_unit_test(threading_table),
+        cmocka_unit_test(answer_headers),
+        cmocka_unit_test(answer_header_cut_anywhere),
+        cmocka_unit_test(answer_examination),
+        cmocka_unit_test(answer_domains),
+        cmocka_unit_test(password_rules),
+        cmocka_unit_test(password_round_trip),
+        cmocka_unit_test(leaf_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,98 @@
+/*
+ * test_rig.h - a keeper in a folder of its own, with scripted clock and inspector, and a client for every peer. No threads:
+ * rig_turn() serves what was sent, runs the workers' jobs and the log's round, until nothing is left to do.
+ */
+#ifndef SD_KEEPER_TEST_RIG_H
+#define SD_KEEPER_TEST_RIG_H
+
+#include "keeper/handlers.h"
+
+enum rig_peer { RIG_EDGE, RIG_CLERK, RIG_DESK, RIG_COURIER, RIG_ADMIN, RIG_PEERS };
+
+#define RIG_PASSWORD "correct horse battery"
+#define RIG_DOMAIN "example.test"
+#define RIG_SUPPORT "support@example.test"
+
+struct rig {
+    char dir[64];
+    struct keeper *k;
+    struct ipc_conn *servers[RIG_PEERS];
+    struct ipc_client *clients[RIG_PEERS];
+    struct ipc_ticket *ticket;
+    struct ipc_msg *msg; /* the last reply */
+    uint8_t key_id[16], key[32];
+    /* what the inspector says */
+    const char *from;
+    const char *recipients[4];
+    uint64_t ambiguities;
+    bool hidden;
+    unsigned examined; /* how often it was asked */
+};
+
+extern int64_t rig_now_ms;
+
+void rig_new(struct rig *rig);
+void rig_free(struct rig *rig); /* removes the folder */
+/* As after kill -9: the log is not closed, nothing is settled. */
+void rig_crash(struct rig *rig);
+void rig_open(struct rig *rig);
+void rig_turn(struct rig *rig);
+struct ipc_msg **rig_msg(struct rig *rig);
+struct deadline rig_deadline(void);
+
+/* Calls an operation as that peer and waits; the reply's spans live until the next call. */
+#define RIG_CALL(rig, peer, op, req, rep)                                                                                      \
+    (keeper_##op##_start((rig)->clients[peer], req, rig_deadline(), &(rig)->ticket)                                            \
+         ? SD_ERR_BUG                                                                                                          \
+         : (rig_turn(rig), keeper_##op##_wait((rig)->clients[peer], &(rig)->ticket, rig_deadline(), rig_msg(rig), rep)))
+
+/* ---- people ---- */
+struct rig_person {
+    uint8_t id[16];
+    uint8_t totp[20];
+    uint8_t token[32];
+};
+void rig_add(struct rig *rig, const char *email, const char *role, const char *queue, struct rig_person *ret);
+/* The code for the present step. */
+void rig_code(const struct rig_person *person, char ret[7]);
+/* SIGN_IN_*; on success the token is kept. Moves the clock on by a step first, so that no code is used twice. */
+unsigned rig_sign_in(struct rig *rig, const char *email, const char *password, struct rig_person *person);
+unsigned rig_try(struct rig *rig, const char *email, const char *password, const char *code, const char *origin,
+                 uint32_t *ret_wait_s);
+
+/* ---- letters ---- */
+struct rig_letter {
+    uint8_t object; /* every byte of the id */
+    const char *queue;
+    uint8_t disposition, state;
+    const char *from;
+    const char *message_id, *reference; /* hashed */
+    const char *token;
+    uint16_t attachments;
+    int flip; /* a bit of the sealed card to change; -1: none */
+};
+#define RIG_LETTER(number)                                                                                                     \
+    ((struct rig_letter){.object = (number),                                                                                   \
+                         .queue = "support",                                                                                   \
+                         .disposition = DISPOSITION_ACCEPT,                                                                    \
+                         .state = OBJECT_CLEAN,                                                                                \
+                         .from = "anna@customer.example",                                                                      \
+                         .flip = -1})
+/* The answer for one letter. */
+struct rig_adopted {
+    unsigned outcome;
+    uint8_t ticket[16];
+    bool new_ticket;
+    unsigned state;
+    char queue[65];
+};
+void rig_adopt(struct rig *rig, const struct rig_letter *letter, struct rig_adopted *ret);
+enum sd_err rig_adopt_many(struct rig *rig, const struct rig_letter *letters, size_t count, struct rig_adopted *ret);
+void rig_object_id(const struct rig_letter *letter, uint8_t ret[16]);
+void rig_object_key(const struct rig_letter *letter, uint8_t ret[32]);
+
+/* How many records of the log have this text in them. */
+unsigned rig_records(struct rig *rig, const char *text);
+struct audit_report rig_verify(struct rig *rig);
+
+#endif
