@@ -43,11 +43,14 @@ void demo_api_free(struct demo_api **api) {
 }
 
 static enum sd_err perform(struct demo_api *api, const char *method, const char *url, const char *text, struct buf *answer) {
-    char csrf[250];
+    char csrf[250], key[100];
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     (void)snprintf(csrf, sizeof csrf, "X-CSRF-Token: %s", api->csrf);
     if (api->csrf[0])
         headers = curl_slist_append(headers, csrf);
+    (void)snprintf(key, sizeof key, "Idempotency-Key: demo-%lld", (long long)clock_mono_ns());
+    if (strcmp(method, "POST") == 0)
+        headers = curl_slist_append(headers, key);
     (void)curl_easy_setopt(api->curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(api->curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(api->curl, CURLOPT_WRITEFUNCTION, take);
