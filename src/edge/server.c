@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "core/role.h"
+#include "edge/crew.h"
 #include "edge/session.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct listener {
 
 struct server {
     struct edge *edge;
+    struct crew *crew;
     int stop_fd; /* an eventfd, readable once we stop: the listening sockets are the supervisor's too, so they stay open */
     bool started;
     size_t count;
@@ -34,6 +36,7 @@ struct server {
 
 /* A new connection on its way to its thread. */
 struct guest {
+    struct crew_job job; /* first: the crew hands it back as this */
     struct edge *edge;
     int fd;
     uint8_t ip[16];
@@ -44,11 +47,10 @@ struct server *server_new(struct edge *edge) {
     if (!server)
         return NULL;
     server->edge = edge;
+    server->crew = crew_new();
     server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (server->stop_fd < 0) {
-        free(server);
-        return NULL;
-    }
+    if (server->stop_fd < 0 || !server->crew)
+        server_free(&server);
     return server;
 }
 
@@ -58,17 +60,15 @@ static void turn_away(int fd, const char *reply) {
     (void)close(fd);
 }
 
-static void *run_session(void *arg) {
-    struct guest guest = *(struct guest *)arg;
-    free(arg);
-    pthread_detach(pthread_self());
+static void run_session(struct crew_job *job) {
+    struct guest guest = *(struct guest *)job;
+    free(job);
     struct session *s = session_new(guest.edge, stream_of_fd(guest.fd), guest.ip);
     if (s)
         session_run(s);
     session_free(&s);
     (void)close(guest.fd);
     door_leave(guest.edge->door, guest.ip);
-    return NULL;
 }
 
 /* IPv4 becomes IPv4-mapped; a unix socket's client is this host, and gets no trust for it. */
@@ -97,9 +97,9 @@ static bool let_in(struct edge *edge, int fd, const uint8_t ip[16]) {
     return false;
 }
 
-static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *from) {
+static void welcome(struct server *server, int fd, const struct sockaddr_storage *from) {
+    struct edge *edge = server->edge;
     int on = 1;
-    unsigned long thread;
     uint8_t ip[16];
     address_of(from, ip);
     if (!let_in(edge, fd, ip))
@@ -109,9 +109,9 @@ static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *fr
     struct guest *guest = malloc(sizeof *guest);
     enum sd_err err = guest ? SD_OK : SD_ERR_NOMEM;
     if (guest) {
-        *guest = (struct guest){.edge = edge, .fd = fd};
+        *guest = (struct guest){.job = {.run = run_session}, .edge = edge, .fd = fd};
         memcpy(guest->ip, ip, sizeof ip);
-        err = role_thread("smtp", run_session, guest, &thread);
+        err = crew_give(server->crew, &guest->job);
     }
     if (err) {
         free(guest);
@@ -138,7 +138,7 @@ static void *run_listener(void *arg) {
             return NULL;
         int fd = accept4(listener->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
-            welcome(listener->server->edge, fd, &from);
+            welcome(listener->server, fd, &from);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
             pause_ms(OUT_OF_DESCRIPTORS_MS); /* sessions end and give some back */
     }
@@ -181,7 +181,9 @@ void server_free(struct server **ref) {
             pthread_join(server->listeners[i].thread, NULL);
         (void)close(server->listeners[i].fd);
     }
-    (void)close(server->stop_fd);
+    crew_free(&server->crew);
+    if (server->stop_fd >= 0)
+        (void)close(server->stop_fd);
     free(server);
     *ref = NULL;
 }

@@ -14,7 +14,7 @@ enum sd_err server_listen(struct server *server, int fd) SD_MUST_CHECK;
 enum sd_err server_start(struct server *server) SD_MUST_CHECK;
 /* No new sessions; idle ones end, messages in progress are finished: SD_OK, or SD_ERR_TIMEOUT. */
 enum sd_err server_stop(struct server *server, struct deadline deadline) SD_MUST_CHECK;
-/* After server_stop: ends the accepting threads. For tests; a process just ends. */
+/* After server_stop: ends all threads, which takes as long as their sessions. For tests; a process just ends. */
 void server_free(struct server **server);
 
 #endif

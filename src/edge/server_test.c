@@ -60,8 +60,8 @@ static void wait_for_sessions(size_t count) {
 static int tear_down(void **state) {
     (void)state;
     assert_int_equal(server_stop(server, SOON), SD_OK);
-    server_free(&server);
     wait_for_sessions(0);
+    server_free(&server);
     rig_stop(&rig);
     return 0;
 }
@@ -125,6 +125,28 @@ static void a_letter_over_a_socket(void **state) {
     assert_reply(&s, "221");
     assert_end(&s);
     (void)close(s.fd);
+}
+
+/* The threads of the first group serve the second one too. */
+static void sessions_in_turn_share_threads(void **state) {
+    (void)state;
+    for (size_t group = 0; group < 3; group++) {
+        struct stream open[20];
+        for (size_t i = 0; i < SD_COUNT(open); i++)
+            open[i] = stream_of_fd(dial());
+        for (size_t i = 0; i < SD_COUNT(open); i++) {
+            assert_reply(&open[i], "220");
+            envelope(&open[i]);
+            say(&open[i], "Subject: x\r\n\r\n.\r\nQUIT\r\n");
+        }
+        for (size_t i = 0; i < SD_COUNT(open); i++) {
+            assert_reply(&open[i], "250 2.0.0");
+            assert_reply(&open[i], "221");
+            (void)close(open[i].fd);
+        }
+        wait_for_sessions(0);
+    }
+    assert_int_equal(rig.letter_count, 60);
 }
 
 static void too_many_from_one_address(void **state) {
@@ -314,6 +336,7 @@ static void a_session_has_an_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_letter_over_a_socket, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sessions_in_turn_share_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(too_many_from_one_address, set_up, tear_down),
         cmocka_unit_test(the_door_counts_by_address),
         cmocka_unit_test_setup_teardown(starttls_forgets_what_was_said_in_clear, set_up, tear_down),

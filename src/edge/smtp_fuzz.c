@@ -10,12 +10,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct rig rig;
 
+static void stop_rig(void) {
+    rig_stop(&rig);
+}
+
 static void start_once(void) {
     static bool started;
     if (started)
         return;
     started = true;
     rig_start(&rig);
+    if (atexit(stop_rig) != 0)
+        abort();
+    rig.tame = true;
     rig.edge.limits.value[EDGE_MESSAGE] = 64 * 1024; /* so that small inputs reach the limits */
     rig.edge.limits.value[EDGE_HEADER] = 2048;
     rig.edge.limits.value[EDGE_HOPS] = 3;

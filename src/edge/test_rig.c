@@ -118,7 +118,8 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
     }
     decide(req->letter, &rep);
     put_facets(req->letter, &rep, &facets);
-    bool die = letter_says(req->letter, "die"), hang = letter_says(req->letter, "hang");
+    bool die = !rig->tame && letter_says(req->letter, "die");
+    bool hang = !rig->tame && letter_says(req->letter, "hang");
     pthread_mutex_lock(&rig->lock);
     rig->in_flight--;
     rig->deaths += die;

@@ -29,6 +29,7 @@ struct rig {
     struct ipc_client *clients[RIG_WORKERS];
     pthread_mutex_t lock; /* of what follows */
     bool away;            /* inspectors do not come back */
+    bool tame;            /* "hang" and "die" are nothing to them: a fuzzer learns every word */
     size_t deaths;
     struct ipc_call *hung; /* the one that "hang" left unanswered */
     size_t in_flight, most_in_flight;
