@@ -190,7 +190,7 @@ static bool ready(struct running *r) {
 static int set_up(void **state) {
     static struct running running;
     struct running *r = &running;
-    char path[128];
+    char path[256];
     memset(r, 0, sizeof *r);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(r->dir, sizeof r->dir, "/tmp/sealdesk-edge-test-XXXXXX");
