@@ -111,7 +111,10 @@ static void start_process(struct running *r) {
         _exit(127);
     }
     (void)close(fds[1]);
-    r->control = ipc_client_new("control");
+    static struct ipc_client *control; /* nothing frees one */
+    if (!control)
+        control = ipc_client_new("control");
+    r->control = control;
     ipc_client_attach(r->control, fds[0]);
 }
 
