@@ -109,7 +109,7 @@ static enum host_outcome try_host(struct group *g, uint16_t port, enum sd_err *r
     size_t place = 0;
     int n = snprintf(name, sizeof name, "%.*s:%u", SPAN_FMT(g->host), port);
     struct span destination = span_of(name, n > 0 && n < (int)sizeof name ? (size_t)n : 0);
-    if (pool_take(g->settings->pool, destination, &place, &s) != SD_OK)
+    if (pool_take(g->settings->pool, destination, deadline_in_ms(g->settings->place_ms), &place, &s) != SD_OK)
         return HOST_BUSY;
     if (s && send_over(g, s, ret_err)) {
         pool_give(g->settings->pool, place, s);

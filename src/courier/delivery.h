@@ -13,6 +13,7 @@ struct delivery_settings {
     struct smtp_settings smtp;
     struct dns_source dns;
     struct pool *pool;
+    int64_t place_ms; /* longest wait for a connection that others use */
     struct relay relay;
     uint16_t port;        /* of the recipients' servers */
     atomic_bool stopping; /* begin nothing new */

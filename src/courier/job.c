@@ -13,7 +13,7 @@
 #define ARENA_BYTES ((size_t)16 * 1024 * 1024) /* a thousand receipts, results of a hundred recipients at a few hosts */
 #define KEEPER_MS 30000
 #define UNAVAILABLE_MS 5000 /* keeper or store away: soon again, this was no attempt */
-#define BUSY_MS 2000        /* the destination has all the connections it gets */
+#define BUSY_MS 5000        /* the destination has all the connections it gets */
 #define REPORT_MS 10000     /* all is decided, the keeper is to hear of it: again when it does not */
 
 struct attempt {

@@ -19,7 +19,7 @@
 
 #define CA_BYTES_MAX ((size_t)4 * 1024 * 1024) /* Debian's bundle has 220 KiB */
 #define STOP_MS 10000
-#define SESSIONS_MAX 32 /* QUEUE_WORKERS_MAX */
+#define PLACE_MS 10000 /* some messages' time over a kept connection */
 
 static struct courier courier;
 static struct queue *queue;
@@ -49,13 +49,14 @@ static enum sd_err read_settings(const struct config *config) {
     if (err == SD_OK)
         err = schedule_parse(span_cstr(config_text(config, "courier.retry_seconds")),
                              config_int(config, "courier.give_up_hours"), &courier.schedule);
-    if (err == SD_OK && (port < 1 || port > 65535 || sessions < 1 || sessions > SESSIONS_MAX || d->smtp.hostname.n > 255))
+    if (err == SD_OK && (port < 1 || port > 65535 || sessions < 1 || sessions > POOL_TAKEN_MAX || d->smtp.hostname.n > 255))
         err = SD_ERR_CONFIG;
     if (err) {
         log_error("courier.setup", "settings of the courier section error=%s", sd_err_name(err));
         return err;
     }
     d->port = (uint16_t)port;
+    d->place_ms = PLACE_MS;
     return pool_new((unsigned)sessions, &d->pool);
 }
 

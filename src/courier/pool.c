@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum place_state { PLACE_FREE, PLACE_TAKEN, PLACE_IDLE };
 
@@ -18,16 +19,23 @@ struct place {
 
 struct pool {
     pthread_mutex_t lock;
-    unsigned per_destination;
+    pthread_cond_t given; /* a place was given back */
+    unsigned per_destination, waiting;
+    bool stopped;
     struct place places[POOL_SESSIONS_MAX];
 };
 
 enum sd_err pool_new(unsigned per_destination, struct pool **ret) {
     struct pool *pool = calloc(1, sizeof *pool);
+    pthread_condattr_t attr;
     if (!pool)
         return SD_ERR_NOMEM;
     pool->per_destination = per_destination ? per_destination : 1;
     (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&pool->given, &attr);
+    (void)pthread_condattr_destroy(&attr);
     *ret = pool;
     return SD_OK;
 }
@@ -36,6 +44,7 @@ void pool_free(struct pool **pool) {
     if (!*pool)
         return;
     pool_tidy(*pool, true);
+    (void)pthread_cond_destroy(&(*pool)->given);
     (void)pthread_mutex_destroy(&(*pool)->lock);
     free(*pool);
     *pool = NULL;
@@ -48,18 +57,19 @@ static bool is_for(const struct place *place, struct span destination) {
 /* Under the lock: an idle one of this destination, else a free place, else the one that is idle for longest; NULL: none. */
 static struct place *best_place(struct pool *pool, struct span destination, struct smtp_session **ret_close) {
     struct place *free_place = NULL, *oldest = NULL;
-    unsigned open = 0;
+    unsigned open = 0, taken = 0;
     for (size_t i = 0; i < POOL_SESSIONS_MAX; i++) {
         struct place *p = &pool->places[i];
         if (p->state == PLACE_IDLE && is_for(p, destination))
             return p;
         open += is_for(p, destination);
+        taken += p->state == PLACE_TAKEN;
         if (p->state == PLACE_FREE)
             free_place = p;
         if (p->state == PLACE_IDLE && (!oldest || p->idle_since_ns < oldest->idle_since_ns))
             oldest = p;
     }
-    if (open >= pool->per_destination)
+    if (open >= pool->per_destination || taken >= POOL_TAKEN_MAX)
         return NULL;
     if (free_place || !oldest)
         return free_place;
@@ -68,12 +78,30 @@ static struct place *best_place(struct pool *pool, struct span destination, stru
     return oldest;
 }
 
-enum sd_err pool_take(struct pool *pool, struct span destination, size_t *ret_place, struct smtp_session **ret_session) {
+/* Under the lock, which is released while waiting. */
+static struct place *wait_for_place(struct pool *pool, struct span destination, struct deadline deadline,
+                                    struct smtp_session **ret_close) {
+    struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
+    struct place *place = best_place(pool, destination, ret_close);
+    int rc = 0;
+    if (place || pool->waiting >= POOL_WAITING_MAX)
+        return place;
+    pool->waiting++;
+    while (!place && rc == 0 && !pool->stopped) {
+        rc = pthread_cond_timedwait(&pool->given, &pool->lock, &until);
+        place = best_place(pool, destination, ret_close);
+    }
+    pool->waiting--;
+    return place;
+}
+
+enum sd_err pool_take(struct pool *pool, struct span destination, struct deadline deadline, size_t *ret_place,
+                      struct smtp_session **ret_session) {
     struct smtp_session *close = NULL, *session = NULL;
     if (destination.n > sizeof pool->places[0].name)
         return SD_ERR_LIMIT;
     (void)pthread_mutex_lock(&pool->lock);
-    struct place *place = best_place(pool, destination, &close);
+    struct place *place = wait_for_place(pool, destination, deadline, &close);
     if (place) {
         session = place->session;
         place->session = NULL;
@@ -91,6 +119,20 @@ enum sd_err pool_take(struct pool *pool, struct span destination, size_t *ret_pl
     return place ? SD_OK : SD_ERR_BUSY;
 }
 
+size_t pool_room(struct pool *pool) {
+    (void)pthread_mutex_lock(&pool->lock);
+    size_t room = POOL_WAITING_MAX - pool->waiting;
+    (void)pthread_mutex_unlock(&pool->lock);
+    return room;
+}
+
+void pool_stop(struct pool *pool) {
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->stopped = true;
+    (void)pthread_cond_broadcast(&pool->given);
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
 void pool_give(struct pool *pool, size_t place, struct smtp_session *session) {
     bool keep = session && smtp_usable(session);
     (void)pthread_mutex_lock(&pool->lock);
@@ -98,6 +140,7 @@ void pool_give(struct pool *pool, size_t place, struct smtp_session *session) {
     p->state = keep ? PLACE_IDLE : PLACE_FREE;
     p->session = keep ? session : NULL;
     p->idle_since_ns = clock_mono_ns();
+    (void)pthread_cond_broadcast(&pool->given);
     (void)pthread_mutex_unlock(&pool->lock);
     if (!keep)
         smtp_close(&session);

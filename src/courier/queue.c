@@ -118,7 +118,7 @@ static void hire(struct queue *q) {
     for (size_t i = 0; i < QUEUE_IN_HAND_MAX; i++)
         jobs += q->slots[i].state == SLOT_WAITS;
     unsigned wanted = jobs > q->idle_workers ? jobs - q->idle_workers : 0;
-    unsigned room = QUEUE_WORKERS_MAX - q->workers;
+    unsigned room = QUEUE_IN_HAND_MAX - q->workers;
     wanted = wanted < room ? wanted : room;
     q->workers += wanted;
     (void)pthread_cond_broadcast(&q->changed);
@@ -147,11 +147,11 @@ static bool in_hand(struct queue *q, const struct object_id *object) {
 
 /* Only the scheduler fills slots, so what is free stays free until it does. */
 static size_t choose(struct queue *q, const struct outbound_row *rows, size_t count, const struct outbound_row **chosen) {
-    size_t n = 0, room = 0;
+    size_t n = 0, slots_free = 0, room = pool_room(q->courier->delivery.pool);
     (void)pthread_mutex_lock(&q->lock);
     for (size_t i = 0; i < QUEUE_IN_HAND_MAX; i++)
-        room += q->slots[i].state == SLOT_FREE;
-    for (size_t i = 0; i < count && n < room; i++)
+        slots_free += q->slots[i].state == SLOT_FREE;
+    for (size_t i = 0; i < count && n < slots_free && n < room; i++)
         if (!in_hand(q, &rows[i].object))
             chosen[n++] = &rows[i];
     (void)pthread_mutex_unlock(&q->lock);
@@ -282,6 +282,7 @@ enum sd_err queue_stop(struct queue *q, struct deadline deadline) {
     q->stopping = true;
     atomic_store(&q->courier->delivery.stopping, true);
     (void)pthread_cond_broadcast(&q->changed);
+    pool_stop(q->courier->delivery.pool);
     while (any_runs(q) && rc == 0)
         rc = pthread_cond_timedwait(&q->changed, &q->lock, &until);
     bool left = any_runs(q);
