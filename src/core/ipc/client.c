@@ -21,6 +21,7 @@ struct channel {
 struct ipc_ticket {
     struct ipc_ticket *next;
     uint32_t id;
+    bool waited; /* its owner is in ipc_wait: only then can it take the lead */
     bool done;
     enum sd_err err;
     struct ipc_msg *reply;
@@ -233,10 +234,10 @@ static bool lead(struct ipc_client *client, struct deadline deadline) {
     return err != SD_ERR_TIMEOUT;
 }
 
-/* Under the lock. */
+/* Under the lock. A call that was started ahead and is not waited for yet has nobody who would hear it. */
 static void pass_the_lead(struct ipc_client *client) {
     for (struct ipc_ticket *t = client->waiting; t && !client->has_leader; t = t->next)
-        if (!t->done) {
+        if (t->waited && !t->done) {
             pthread_cond_signal(&t->wake);
             return;
         }
@@ -246,6 +247,7 @@ enum sd_err ipc_wait(struct ipc_client *client, struct ipc_ticket **ticket, stru
     struct ipc_ticket *t = *ticket;
     bool in_time = true;
     pthread_mutex_lock(&client->lock);
+    t->waited = true;
     while (!t->done && in_time)
         in_time = client->has_leader ? cond_wait(&t->wake, &client->lock, deadline) : lead(client, deadline);
     unlist(client, t);

@@ -92,6 +92,42 @@ static void test_many_callers_one_channel(SD_UNUSED void **state) {
     assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
 }
 
+static void *ask_slowly(void *arg) {
+    return ask(arg, "slow.example", 100, 3000) == SD_OK ? NULL : "failed";
+}
+
+static void *ask_later(void *arg) {
+    (void)poll(NULL, 0, 30);
+    return ask(arg, "later.example", 0, 3000) == SD_OK ? NULL : "failed";
+}
+
+/* The one who read for all has its answer; the lead must go to somebody who waits, not to a call that was only started. */
+static void test_a_call_started_ahead_is_not_given_the_lead(SD_UNUSED void **state) {
+    int pair[2];
+    pthread_t server, first, second;
+    void *result;
+    struct ipc_ticket *ahead = NULL;
+    struct ipc_msg *msg = NULL;
+    struct dns_query_rep rep;
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_client *client = ipc_client_new("dns");
+    ipc_client_attach(client, pair[1]);
+    assert_int_equal(pthread_create(&server, NULL, serve, &pair[0]), 0);
+    assert_int_equal(pthread_create(&first, NULL, ask_slowly, client), 0);
+    assert_int_equal(pthread_create(&second, NULL, ask_later, client), 0);
+    (void)poll(NULL, 0, 60);
+    assert_int_equal(
+        dns_query_start(client, &(struct dns_query_req){.name = SPAN("ahead.example")}, deadline_in_ms(1000), &ahead), SD_OK);
+    assert_int_equal(pthread_join(first, &result), 0);
+    assert_null(result);
+    assert_int_equal(pthread_join(second, &result), 0);
+    assert_null(result);
+    assert_int_equal(dns_query_wait(client, &ahead, deadline_in_ms(1000), &msg, &rep), SD_OK);
+    ipc_msg_free(&msg);
+    ipc_client_free(&client);
+    assert_int_equal(pthread_join(server, &result), 0);
+}
+
 static void *kill_soon(void *arg) {
     (void)poll(NULL, 0, 50);
     (void)shutdown(*(int *)arg, SHUT_RDWR);
@@ -224,10 +260,11 @@ static void test_dump_tells_no_content(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_callers_one_channel),   cmocka_unit_test(test_service_dies_and_comes_back),
-        cmocka_unit_test(test_hostile_peers_are_dropped),  cmocka_unit_test(test_large_payload_travels_sealed),
-        cmocka_unit_test(test_unsealed_memory_is_refused), cmocka_unit_test(test_limits_hold_on_both_sides),
-        cmocka_unit_test(test_text_fields_are_utf8),       cmocka_unit_test(test_dump_tells_no_content),
+        cmocka_unit_test(test_many_callers_one_channel),     cmocka_unit_test(test_a_call_started_ahead_is_not_given_the_lead),
+        cmocka_unit_test(test_service_dies_and_comes_back),  cmocka_unit_test(test_hostile_peers_are_dropped),
+        cmocka_unit_test(test_large_payload_travels_sealed), cmocka_unit_test(test_unsealed_memory_is_refused),
+        cmocka_unit_test(test_limits_hold_on_both_sides),    cmocka_unit_test(test_text_fields_are_utf8),
+        cmocka_unit_test(test_dump_tells_no_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
