@@ -64,7 +64,9 @@ void layout_preformatted(struct layout *l, struct span text) {
 }
 
 void layout_break(struct layout *l, unsigned lines) {
-    if (!l->hang && l->breaks < lines)
+    if (l->hang)
+        return;
+    if (l->breaks < lines)
         l->breaks = lines;
     l->space = false;
 }

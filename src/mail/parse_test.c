@@ -1,0 +1,190 @@
+#include "mail/mail_test.h"
+
+#include "core/limits.h"
+
+/* The table as text: "depth type [name]" per part, "+" for an attachment. */
+static void put_tree(struct buf *to, const struct mail_message *m) {
+    for (size_t i = 0; i < m->part_count; i++) {
+        const struct mail_part *p = &m->parts[i];
+        buf_fill(to, ' ', p->depth);
+        buf_put(to, p->type);
+        if (p->name.n) {
+            buf_text(to, " ");
+            buf_put(to, p->name);
+        }
+        buf_text(to, p->is_attachment ? " +\n" : "\n");
+    }
+}
+
+static void assert_tree(const struct mail_message *m, const char *expected) {
+    struct buf b SD_CLEANUP(buf_free) = buf_new(100000);
+    put_tree(&b, m);
+    assert_text(buf_span(&b), expected);
+}
+
+#define MIXED MAIL_HEAD "Content-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n"
+
+static void a_simple_message(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) = parse_text(MAIL_HEAD "Message-ID: <1@x>\r\n\r\nHello\r\n");
+    assert_int_equal(p.m.ambiguities, 0);
+    assert_tree(&p.m, "text/plain\n");
+    assert_text(p.m.parts[0].body, "Hello\r\n");
+    assert_text(p.m.body_bytes, "Hello\r\n");
+    assert_true(span_ends(p.m.header_bytes, SPAN("\r\n\r\n")));
+    assert_int_equal(p.m.parts[0].parent, MAIL_NO_PART);
+    assert_text(mail_subject(&p.m), "s");
+}
+
+static void nested_parts(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) = parse_text(
+        MIXED
+        "--b1\r\nContent-Type: multipart/alternative; boundary=in\r\n\r\n--in\r\n\r\nplain\r\n--in\r\nContent-Type: "
+        "TEXT/HTML; charset=UTF-8\r\n\r\n<p>html\r\n--in--\r\n\r\n--b1 \t\r\nContent-Type: application/pdf; name=a.pdf\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b1\r\nContent-Type: message/rfc822\r\n\r\nSubject: "
+        "inner\r\n\r\nx\r\n"
+        "--b1--\r\n");
+    assert_int_equal(p.m.ambiguities, 0);
+    assert_tree(&p.m, "multipart/mixed\n multipart/alternative\n  text/plain\n  text/html\n application/pdf a.pdf +\n"
+                      " message/rfc822 +\n  text/plain\n");
+    assert_text(p.m.parts[2].body, "plain");
+    assert_text(p.m.parts[3].body, "<p>html");
+    assert_text(p.m.parts[3].charset, "utf-8");
+    assert_int_equal(p.m.parts[4].encoding, MAIL_ENCODING_BASE64);
+    assert_text(p.m.parts[5].body, "Subject: inner\r\n\r\nx");
+    assert_true(p.m.parts[5].is_message);
+    assert_text(p.m.parts[6].body, "x");
+    assert_int_equal(p.m.parts[6].parent, 5);
+    assert_text(mail_field_first(&p.m.parts[6].header, SPAN("subject"))->body, " inner");
+}
+
+static void a_digest_holds_messages(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) =
+        parse_text(MAIL_HEAD "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nSubject: 1\r\n\r\none\r\n--b--\r\n");
+    assert_tree(&p.m, "multipart/digest\n message/rfc822 +\n  text/plain\n");
+    assert_text(p.m.parts[2].body, "one");
+}
+
+struct structure_case {
+    const char *bytes;
+    mail_ambiguities severe; /* exactly these */
+    mail_ambiguities noted;  /* at least these */
+    const char *tree;
+};
+
+static void check_cases(const struct structure_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct parsed p SD_CLEANUP(parsed_free) = parse_text(cases[i].bytes);
+        assert_severe(p.m.ambiguities, cases[i].severe);
+        assert_seen(p.m.ambiguities, cases[i].noted);
+        assert_tree(&p.m, cases[i].tree);
+    }
+}
+
+#define TYPE MAIL_HEAD "Content-Type: "
+#define END "\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"
+#define ONE_PART "multipart/mixed\n text/plain\n"
+
+static void boundaries(void **state) {
+    (void)state;
+    const struct structure_case cases[] = {
+        {TYPE "multipart/mixed; boundary=b" END, 0, 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=\"b\" ; x=y;" END, 0, 0, ONE_PART},
+        {TYPE "multipart/mixed (c);\r\n\tboundary=b (d)" END, 0, 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=\"b \"" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=b; boundary=c" END, AMBIGUITY(BOUNDARY_REPEATED), 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary*0=b" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
+        {TYPE "multipart/mixed" END, AMBIGUITY(BOUNDARY_MISSING) | AMBIGUITY(MULTIPART_EMPTY), 0, "multipart/mixed\n"},
+        {TYPE "multipart/mixed; boundary=other" END, AMBIGUITY(MULTIPART_EMPTY), AMBIGUITY(BOUNDARY_OPEN), "multipart/mixed\n"},
+        {TYPE "multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx", 0, AMBIGUITY(BOUNDARY_OPEN), ONE_PART},
+        {TYPE "multipart/mixed; boundary=b\r\n\r\npre\r\n--b\r\n\r\nx\r\n--b--\r\n", 0, AMBIGUITY(MULTIPART_TEXT_OUTSIDE),
+         ONE_PART},
+        {TYPE "multipart/mixed; boundary=b" END "post\r\n", 0, AMBIGUITY(MULTIPART_TEXT_OUTSIDE), ONE_PART},
+        {TYPE "multipart/mixed; boundary=b" END "--b\r\nContent-Type: text/x\r\n\r\ny\r\n", AMBIGUITY(BOUNDARY_AFTER_END), 0,
+         ONE_PART " text/x\n"},
+        {TYPE "multipart/mixed; boundary=b\r\n\r\n--bc\r\n\r\nx\r\n--b--\r\n", AMBIGUITY(BOUNDARY_LINE), 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r--b\r\n--b--\r\n", AMBIGUITY(BOUNDARY_LINE), AMBIGUITY(BODY_CR),
+         ONE_PART},
+        {TYPE "multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", AMBIGUITY(HEADER_CR), AMBIGUITY(BODY_CR), ONE_PART},
+        {TYPE "nonsense; boundary=b" END, AMBIGUITY(BOUNDARY_SYNTAX), AMBIGUITY(CTYPE_SYNTAX), ONE_PART},
+        {TYPE "multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; "
+              "boundary=bc\r\n\r\n--bc\r\n\r\nx\r\n--bc--\r\n--b--",
+         AMBIGUITY(BOUNDARY_PREFIX), 0, "multipart/mixed\n multipart/mixed\n  text/plain\n"},
+        {TYPE "text/plain\r\nContent-Type: multipart/mixed; boundary=b" END, AMBIGUITY(CTYPE_REPEATED), 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64" END, AMBIGUITY(CTE_ON_MULTIPART), 0, ONE_PART},
+    };
+    check_cases(cases, SD_COUNT(cases));
+}
+
+static void encodings_and_kinds(void **state) {
+    (void)state;
+    const struct structure_case cases[] = {
+        {TYPE "text/plain\r\nContent-Transfer-Encoding: x-new\r\n\r\n", AMBIGUITY(CTE_UNKNOWN), 0, "text/plain\n"},
+        {TYPE "text/plain\r\nContent-Transfer-Encoding: base64;\r\n\r\n", AMBIGUITY(CTE_UNKNOWN), 0, "text/plain\n"},
+        {TYPE "text/plain\r\nContent-Transfer-Encoding: (x) BASE64 (y)\r\n\r\n", 0, 0, "text/plain\n"},
+        {TYPE "text/plain\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n",
+         AMBIGUITY(CTE_REPEATED), 0, "text/plain\n"},
+        {TYPE "message/partial; id=x; number=1\r\n\r\n", AMBIGUITY(PARTIAL), 0, "message/partial +\n"},
+        {TYPE "message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA==", AMBIGUITY(CTE_ON_MULTIPART), 0,
+         "message/rfc822 +\n"},
+        {TYPE "text\r\n\r\n", 0, AMBIGUITY(CTYPE_SYNTAX), "text/plain\n"},
+        {TYPE "text/plain; charset=us-ascii; charset=utf-8\r\n\r\n", 0, AMBIGUITY(CHARSET_MULTIPLE), "text/plain\n"},
+        {MAIL_HEAD "\r\nbegin 644 a.exe\r\n", 0, AMBIGUITY(UUENCODE), "text/plain\n"},
+        {MAIL_HEAD "To: c@d.example\r\nSubject: 2\r\nDate: x\r\nDate: y\r\n\r\n", 0,
+         AMBIGUITY(RECIPIENTS_REPEATED) | AMBIGUITY(SUBJECT_REPEATED) | AMBIGUITY(DATE_REPEATED), "text/plain\n"},
+    };
+    check_cases(cases, SD_COUNT(cases));
+}
+
+static void file_names(void **state) {
+    (void)state;
+    const mail_ambiguities encoded = AMBIGUITY(NAME_ENCODED), repeated = AMBIGUITY(NAME_REPEATED);
+    const struct structure_case cases[] = {
+        {TYPE "image/png; name=\"a b.png\"\r\n\r\n", 0, 0, "image/png a b.png +\n"},
+        {TYPE "text/plain; name=a.txt\r\nContent-Disposition: inline; filename=a.txt\r\n\r\n", 0, 0, "text/plain a.txt +\n"},
+        {TYPE "text/plain; name=a.txt\r\nContent-Disposition: inline; filename=a.exe\r\n\r\n", repeated, 0,
+         "text/plain a.exe +\n"},
+        {TYPE "text/plain; name=a.txt; name=a.exe\r\n\r\n", repeated, 0, "text/plain a.txt +\n"},
+        {TYPE "x/y; name*=utf-8''%e2%82%ac%20a.txt\r\n\r\n", 0, 0, "x/y \xe2\x82\xac a.txt +\n"},
+        {TYPE "x/y; name*0*=utf-8''%e2%82; name*1*=%ac; name*2=\".zip\"\r\n\r\n", 0, 0, "x/y \xe2\x82\xac.zip +\n"},
+        {TYPE "x/y; name*2=c; name*0=a; name*1=b\r\n\r\n", 0, 0, "x/y abc +\n"},
+        {TYPE "x/y; name=a.png; name*=''a.zip\r\n\r\n", repeated, 0, "x/y a.zip +\n"},
+        {TYPE "x/y; name=\"=?utf-8?Q?=C3=A9.txt?=\"\r\n\r\n", 0, encoded, "x/y \xc3\xa9.txt +\n"},
+        {TYPE "x/y; name=\"=?utf-8?Q?=C3=A9?=\r\n =?utf-8?Q?.txt?=\"\r\n\r\n", 0, encoded, "x/y \xc3\xa9.txt +\n"},
+        {TYPE "x/y; name=my file.exe\r\n\r\n", 0, encoded, "x/y my file.exe +\n"},
+        {TYPE "x/y; name=\"..\\\\..\\\\a.txt\"\r\n\r\n", 0, encoded, "x/y a.txt +\n"},
+        {TYPE "x/y; name=\"c:/x/a.txt\"\r\n\r\n", 0, encoded, "x/y a.txt +\n"},
+        {TYPE "x/y; name=\"open.txt\r\n\r\n", 0, encoded, "x/y open.txt +\n"},
+        {MAIL_HEAD "Content-Disposition: Attachment\r\n\r\n", 0, 0, "text/plain +\n"},
+        {MAIL_HEAD "Content-Disposition: x-other\r\n\r\n", 0, 0, "text/plain +\n"},
+    };
+    check_cases(cases, SD_COUNT(cases));
+}
+
+static void flowed_parameters(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) = parse_text(TYPE "text/plain; format=Flowed; DelSp=yes\r\n\r\n");
+    assert_true(p.m.parts[0].is_flowed && p.m.parts[0].is_delsp);
+    struct parsed q SD_CLEANUP(parsed_free) = parse_text(TYPE "text/html; format=flowed\r\n\r\n");
+    assert_false(q.m.parts[0].is_flowed || q.m.parts[0].is_delsp);
+}
+
+static void a_part_header_ends_at_a_boundary(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) = parse_text(MIXED "--b1\r\nContent-Type: text/html\r\n--b1\r\n--b1--\r\n");
+    assert_tree(&p.m, "multipart/mixed\n text/html\n text/plain\n");
+    assert_int_equal(p.m.parts[1].body.n, 0);
+    assert_severe(p.m.ambiguities, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_simple_message),        cmocka_unit_test(nested_parts),
+        cmocka_unit_test(a_digest_holds_messages), cmocka_unit_test(boundaries),
+        cmocka_unit_test(encodings_and_kinds),     cmocka_unit_test(file_names),
+        cmocka_unit_test(flowed_parameters),       cmocka_unit_test(a_part_header_ends_at_a_boundary),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
