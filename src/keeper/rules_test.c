@@ -92,6 +92,18 @@ static void throttle_forgets(SD_UNUSED void **state) {
     assert_int_equal(t.failures, 1);
 }
 
+static void throttle_fades(SD_UNUSED void **state) {
+    struct throttle t = {.failures = 5, .last_ms = 1000};
+    throttle_fade(&t, 1000 + THROTTLE_FADE_MS - 1);
+    assert_int_equal(t.failures, 5);
+    throttle_fade(&t, 1000 + 2 * THROTTLE_FADE_MS);
+    assert_int_equal(t.failures, 3);
+    throttle_fade(&t, 1000 + 100 * INT64_C(1) * THROTTLE_FADE_MS);
+    assert_int_equal(t.failures, 0);
+    throttle_fade(&t, 0);
+    assert_int_equal(t.failures, 0);
+}
+
 static void throttle_clock_set_back(SD_UNUSED void **state) {
     struct throttle t = {.failures = 3, .last_ms = INT64_C(1) << 40};
     assert_int_equal(throttle_wait_ms(&t, 0), 1000);
@@ -296,23 +308,15 @@ static void leaf_round_trip(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totp_vectors),
-        cmocka_unit_test(totp_each_step_once),
-        cmocka_unit_test(totp_window),
-        cmocka_unit_test(totp_strange_input),
-        cmocka_unit_test(throttle_schedule),
-        cmocka_unit_test(throttle_forgets),
-        cmocka_unit_test(throttle_clock_set_back),
-        cmocka_unit_test(rights_by_role),
-        cmocka_unit_test(rights_of_letters),
-        cmocka_unit_test(rights_of_quarantine),
-        cmocka_unit_test(threading_table),
-        cmocka_unit_test(answer_headers),
-        cmocka_unit_test(answer_header_cut_anywhere),
-        cmocka_unit_test(answer_examination),
-        cmocka_unit_test(answer_domains),
-        cmocka_unit_test(password_rules),
-        cmocka_unit_test(password_round_trip),
+        cmocka_unit_test(totp_vectors),         cmocka_unit_test(totp_each_step_once),
+        cmocka_unit_test(totp_window),          cmocka_unit_test(totp_strange_input),
+        cmocka_unit_test(throttle_schedule),    cmocka_unit_test(throttle_forgets),
+        cmocka_unit_test(throttle_fades),       cmocka_unit_test(throttle_clock_set_back),
+        cmocka_unit_test(rights_by_role),       cmocka_unit_test(rights_of_letters),
+        cmocka_unit_test(rights_of_quarantine), cmocka_unit_test(threading_table),
+        cmocka_unit_test(answer_headers),       cmocka_unit_test(answer_header_cut_anywhere),
+        cmocka_unit_test(answer_examination),   cmocka_unit_test(answer_domains),
+        cmocka_unit_test(password_rules),       cmocka_unit_test(password_round_trip),
         cmocka_unit_test(leaf_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

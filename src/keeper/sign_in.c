@@ -63,6 +63,8 @@ static enum sd_err count_attempt(struct keeper *k, struct attempt *attempt, int6
         err = read_count(k, &attempt->address, &address);
     if (err)
         return err;
+    if (throttle_wait_ms(&address, now_ms) == 0)
+        throttle_fade(&address, now_ms);
     int64_t wait = throttle_wait_ms(&account, now_ms), other = throttle_wait_ms(&address, now_ms);
     *ret_wait_ms = wait > other ? wait : other;
     if (*ret_wait_ms > 0)

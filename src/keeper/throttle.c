@@ -15,6 +15,11 @@ int64_t throttle_wait_ms(const struct throttle *t, int64_t now_ms) {
     return wait <= 0 ? 0 : wait > delay_ms(t->failures) ? delay_ms(t->failures) : wait;
 }
 
+void throttle_fade(struct throttle *t, int64_t now_ms) {
+    int64_t faded = now_ms > t->last_ms ? (now_ms - t->last_ms) / THROTTLE_FADE_MS : 0;
+    t->failures = faded >= t->failures ? 0 : t->failures - (uint32_t)faded;
+}
+
 void throttle_charge(struct throttle *t, int64_t now_ms) {
     if (now_ms - t->last_ms > THROTTLE_FORGET_MS)
         t->failures = 0;

@@ -12,6 +12,8 @@
 #define THROTTLE_LOCK_MS (30 * 60 * 1000)
 #define THROTTLE_FORGET_MS (24 * 60 * 60 * 1000)
 
+#define THROTTLE_FADE_MS (5 * 60 * 1000) /* of an address: many honest people may sit behind one */
+
 struct throttle {
     uint32_t failures;
     int64_t last_ms;
@@ -19,6 +21,8 @@ struct throttle {
 
 /* 0: may try now. */
 int64_t throttle_wait_ms(const struct throttle *t, int64_t now_ms);
+/* For addresses, before the others: one failure less for every THROTTLE_FADE_MS since the last one. */
+void throttle_fade(struct throttle *t, int64_t now_ms);
 /* Counts an attempt as failed, before it is tried: attempts in flight cannot outrun the count. */
 void throttle_charge(struct throttle *t, int64_t now_ms);
 

@@ -1,0 +1,164 @@
+/* Pages of data keys: added, found after a restart, bound to their place. */
+#include "keeper/pages.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define KEYS 1000
+
+struct bench {
+    struct db *db;
+    struct vault vault;
+    struct pages pages;
+    int64_t page[KEYS];
+    unsigned slot[KEYS];
+};
+
+static void key_of(unsigned i, uint8_t key[32]) {
+    memset(key, (int)(i % 251), 32);
+    key[0] = (uint8_t)(i >> 8);
+}
+
+static void bench_new(struct bench *b) {
+    memset(b, 0, sizeof *b);
+    assert_int_equal(db_open(":memory:", true, &b->db), SD_OK);
+    assert_int_equal(vault_random(&b->vault), SD_OK);
+    b->pages = (struct pages){.db = b->db, .vault = &b->vault};
+}
+
+static void bench_free(struct bench *b) {
+    pages_forget(&b->pages);
+    vault_free(&b->vault);
+    db_close(&b->db);
+}
+
+static void add(struct bench *b, unsigned from, unsigned count, bool commit) {
+    assert_int_equal(db_begin(b->db), SD_OK);
+    for (unsigned i = from; i < from + count; i++) {
+        uint8_t key[32];
+        key_of(i, key);
+        assert_int_equal(pages_add(&b->pages, span_of(key, 32), &b->page[i], &b->slot[i]), SD_OK);
+    }
+    assert_int_equal(pages_flush(&b->pages), SD_OK);
+    if (commit) {
+        assert_int_equal(db_commit(b->db), SD_OK);
+        return;
+    }
+    db_rollback(b->db);
+    pages_forget(&b->pages);
+}
+
+static void check(struct bench *b, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        struct secret found SD_CLEANUP(secret_free) = {0};
+        uint8_t key[32];
+        key_of(i, key);
+        assert_int_equal(pages_find(&b->pages, b->page[i], b->slot[i], &found), SD_OK);
+        assert_memory_equal(found.p, key, 32);
+    }
+}
+
+static void adds_and_finds(SD_UNUSED void **state) {
+    struct bench b;
+    bench_new(&b);
+    for (unsigned i = 0; i < KEYS; i += 50) {
+        add(&b, i, 50, true);
+        check(&b, i + 50);
+        if (i % 150 == 0)
+            pages_forget(&b.pages); /* as after a restart */
+    }
+    assert_true(b.page[KEYS - 1] > 5);
+    check(&b, KEYS);
+    bench_free(&b);
+}
+
+static void rolls_back(SD_UNUSED void **state) {
+    struct bench b;
+    bench_new(&b);
+    add(&b, 0, 100, true);
+    add(&b, 100, 100, false);
+    struct secret found SD_CLEANUP(secret_free) = {0};
+    assert_int_equal(pages_find(&b.pages, b.page[150], b.slot[150], &found), SD_ERR_NOTFOUND);
+    check(&b, 100);
+    add(&b, 100, 100, true);
+    check(&b, 200);
+    bench_free(&b);
+}
+
+/* A page that was read before more keys were added to it must not answer for them. */
+static void read_then_added(SD_UNUSED void **state) {
+    struct bench b;
+    bench_new(&b);
+    add(&b, 0, 10, true);
+    pages_forget(&b.pages);
+    check(&b, 10); /* now cached as a page that is only read */
+    add(&b, 10, 10, true);
+    check(&b, 20);
+    add(&b, 20, 300, true);
+    check(&b, 320);
+    bench_free(&b);
+}
+
+static void not_there(SD_UNUSED void **state) {
+    struct bench b;
+    struct secret found SD_CLEANUP(secret_free) = {0};
+    bench_new(&b);
+    add(&b, 0, 3, true);
+    assert_int_equal(pages_find(&b.pages, 1, 3, &found), SD_ERR_NOTFOUND);
+    assert_int_equal(pages_find(&b.pages, 2, 0, &found), SD_ERR_NOTFOUND);
+    assert_int_equal(pages_find(&b.pages, 0, 0, &found), SD_ERR_NOTFOUND);
+    bench_free(&b);
+}
+
+/* Whoever can write the database, but has not the root, cannot put one page's keys in another's place. */
+static void pages_cannot_be_exchanged(SD_UNUSED void **state) {
+    struct bench b;
+    struct secret found SD_CLEANUP(secret_free) = {0};
+    struct buf key SD_CLEANUP(buf_free) = buf_new(1024), keys SD_CLEANUP(buf_free) = buf_new(8192);
+    bench_new(&b);
+    add(&b, 0, 200, true);
+    struct query q = db_query(b.db, SQL_PAGE_GET);
+    query_int(&q, 1);
+    assert_true(query_row(&q));
+    buf_put(&key, query_get(&q, 1));
+    buf_put(&keys, query_get(&q, 2));
+    assert_int_equal(query_end(&q), SD_OK);
+    q = db_query(b.db, SQL_PAGE_PUT);
+    query_int(&q, 2);
+    query_blob(&q, buf_span(&key));
+    query_blob(&q, buf_span(&keys));
+    query_int(&q, 128);
+    assert_int_equal(query_run(&q), SD_OK);
+    pages_forget(&b.pages);
+    assert_int_equal(pages_find(&b.pages, 2, 0, &found), SD_ERR_FORGED);
+    bench_free(&b);
+}
+
+static void columns_are_bound(SD_UNUSED void **state) {
+    struct bench b;
+    struct secret out SD_CLEANUP(secret_free) = {0};
+    struct buf wrapped SD_CLEANUP(buf_free) = buf_new(256);
+    bench_new(&b);
+    assert_int_equal(vault_wrap(&b.vault, "person.totp", SPAN("row1"), SPAN("secret"), &wrapped), SD_OK);
+    assert_int_equal(vault_unwrap(&b.vault, "person.totp", SPAN("row2"), buf_span(&wrapped), &out), SD_ERR_FORGED);
+    assert_int_equal(vault_unwrap(&b.vault, "person.password", SPAN("row1"), buf_span(&wrapped), &out), SD_ERR_FORGED);
+    assert_int_equal(vault_unwrap(&b.vault, "person.totp", SPAN("row1"), buf_span(&wrapped), &out), SD_OK);
+    assert_true(span_eq(secret_span(&out), SPAN("secret")));
+    bench_free(&b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(adds_and_finds),
+        cmocka_unit_test(rolls_back),
+        cmocka_unit_test(read_then_added),
+        cmocka_unit_test(not_there),
+        cmocka_unit_test(pages_cannot_be_exchanged),
+        cmocka_unit_test(columns_are_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
