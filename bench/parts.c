@@ -1,0 +1,343 @@
+/*
+ * parts.c - what the parts of a letter's way cost alone, over the benchmark's own letters: nanoseconds of CPU per letter, one
+ * thread, the DNS answered from memory. To see where the time of the whole goes, not how long a letter takes.
+ *
+ *   parts CORPUS [--json]
+ */
+#include "auth/auth.h"
+#include "auth/dns_script.h"
+#include "core/crc32c.h"
+#include "crypt/crypt.h"
+#include "crypt/seal.h"
+#include "edge/intake.h"
+#include "inspect/inspect.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LETTERS 200
+#define ARENA_BYTES ((size_t)48 * 1024 * 1024)
+#define LEAST_NS 700000000 /* each part runs at least so long */
+#define APPENDERS 20
+#define RECORD_BYTES 5000 /* about what a letter of the benchmark takes in the intake */
+
+struct letter {
+    struct buf bytes;
+    char sender[330];
+};
+
+static struct letter letters[LETTERS];
+static struct buf zone_lines;
+static struct dns_script *zone;
+static uint8_t intake_public[KEY_BYTES];
+static struct secret intake_private;
+static struct span own_domain = {(const uint8_t *)"desk.example", 12};
+
+static void must(enum sd_err err, const char *what) {
+    if (err) {
+        (void)fprintf(stderr, "parts: %s: %s\n", what, sd_err_text(err));
+        exit(2);
+    }
+}
+
+static int64_t cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---- what is measured; each once for one letter ---- */
+
+static struct arena *fresh_arena(void) {
+    struct arena *arena = arena_new(ARENA_BYTES);
+    must(arena ? SD_OK : SD_ERR_NOMEM, "arena");
+    return arena;
+}
+
+static struct mail_message parsed(const struct letter *l, struct arena *arena) {
+    struct mail_message m;
+    must(mail_parse(buf_span(&l->bytes), arena, &m), "mail_parse");
+    return m;
+}
+
+static void judged(const struct letter *l, const struct mail_message *m, struct arena *arena, struct auth_judgement *ret) {
+    const struct dns_source dns = dns_script_source(zone);
+    const struct auth_envelope envelope = {.ip = {[10] = 0xff, 0xff, 198, 51, 100, 10},
+                                           .helo = SPAN("client.relay.example"),
+                                           .mail_from = span_cstr(l->sender),
+                                           .received_unix_ms = clock_unix_ms()};
+    const struct auth_policy policy = {.authserv_id = SPAN("mail.desk.example"),
+                                       .own_domains = &own_domain,
+                                       .own_domain_count = 1,
+                                       .deadline = deadline_in_ms(10000)};
+    must(auth_judge(&envelope, m, &policy, &dns, arena, ret), "auth_judge");
+    must(ret->dmarc.result == AUTH_PASS && ret->dkim_count == 1 && ret->dkim[0].result == AUTH_PASS ? SD_OK : SD_ERR_FORGED,
+         "a letter did not pass");
+}
+
+static void do_arena(const struct letter *l) {
+    (void)l;
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    must(arena_alloc(arena, 64) ? SD_OK : SD_ERR_NOMEM, "arena");
+}
+
+static void do_parse(const struct letter *l) {
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    (void)parsed(l, arena);
+}
+
+static void do_judge(const struct letter *l) {
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    struct auth_judgement j;
+    const struct mail_message m = parsed(l, arena);
+    judged(l, &m, arena, &j);
+}
+
+static void do_dkim(const struct letter *l) {
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    const struct mail_message m = parsed(l, arena);
+    const struct dns_source dns = dns_script_source(zone);
+    const struct dkim_verdict *verdicts;
+    size_t n;
+    must(dkim_verify(&m, clock_unix_ms(), &dns, deadline_in_ms(10000), arena, &verdicts, &n), "dkim_verify");
+}
+
+static void do_text(const struct letter *l) {
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    struct buf text SD_CLEANUP(buf_free) = buf_new(LIMIT_TEXT_BYTES + 4096);
+    mail_ambiguities found = 0;
+    const struct mail_message m = parsed(l, arena);
+    must(mail_text(&m, &text, &found), "mail_text");
+}
+
+static void do_facets(const struct letter *l) {
+    struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
+    struct auth_judgement j;
+    struct letter_facets facets;
+    struct letter_ids ids;
+    const struct mail_message m = parsed(l, arena);
+    judged(l, &m, arena, &j);
+    must(facets_make(&m, &j, j.disposition, &facets), "facets_make");
+    must(letter_ids_make(&m, &ids), "letter_ids_make");
+    buf_free(&facets.bundle);
+    buf_free(&ids.raw);
+}
+
+static void do_hash(const struct letter *l) {
+    struct sha256 hash;
+    must(crypt_sha256(buf_span(&l->bytes), &hash), "crypt_sha256");
+}
+
+static void do_facet_key(const struct letter *l) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    must(facet_key(span_sub(buf_span(&l->bytes), 0, KEY_BYTES), FACET_SOURCE, &key), "facet_key");
+}
+
+static void do_seal(const struct letter *l) {
+    struct buf sealed SD_CLEANUP(buf_free) = buf_new(64 * 1024);
+    const struct object_id object = {{1}};
+    must(seal_facet(span_sub(buf_span(&l->bytes), 0, KEY_BYTES), &object, FACET_SOURCE, buf_span(&l->bytes), &sealed),
+         "seal_facet");
+}
+
+static void do_gcm(const struct letter *l) {
+    static const uint8_t nonce[GCM_NONCE_BYTES];
+    struct buf sealed SD_CLEANUP(buf_free) = buf_new(64 * 1024);
+    must(crypt_gcm_seal(span_sub(buf_span(&l->bytes), 0, KEY_BYTES), nonce, SPAN_NONE, buf_span(&l->bytes), &sealed), "gcm");
+}
+
+static void do_hpke_seal(const struct letter *l) {
+    struct buf sealed SD_CLEANUP(buf_free) = buf_new(4096);
+    must(hpke_seal(intake_public, SPAN("bench"), SPAN("header"), span_sub(buf_span(&l->bytes), 0, 300), &sealed), "hpke_seal");
+}
+
+static void do_hpke_both(const struct letter *l) {
+    struct buf sealed SD_CLEANUP(buf_free) = buf_new(4096), opened SD_CLEANUP(buf_free) = buf_new(4096);
+    must(hpke_seal(intake_public, SPAN("bench"), SPAN("header"), span_sub(buf_span(&l->bytes), 0, 300), &sealed), "hpke_seal");
+    must(hpke_open(&intake_private, SPAN("bench"), SPAN("header"), buf_span(&sealed), &opened), "hpke_open");
+}
+
+static void do_crc(const struct letter *l) {
+    static volatile uint32_t sum;
+    sum = crc32c(buf_span(&l->bytes));
+    (void)sum;
+}
+
+static void do_random(const struct letter *l) {
+    (void)l;
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    must(secret_random(KEY_BYTES, &key), "secret_random");
+}
+
+/* less: what the part's own preparation costs, taken off. */
+static const struct part {
+    const char *name, *less;
+    void (*run)(const struct letter *);
+} parts[] = {
+    {"an arena", NULL, do_arena},
+    {"mail_parse", "an arena", do_parse},
+    {"auth_judge", "mail_parse", do_judge},
+    {"of it dkim_verify", "mail_parse", do_dkim},
+    {"facets_make and ids", "auth_judge", do_facets},
+    {"of it mail_text", "mail_parse", do_text},
+    {"crypt_sha256 of the letter", NULL, do_hash},
+    {"facet_key", NULL, do_facet_key},
+    {"seal_facet of the letter", NULL, do_seal},
+    {"AES-256-GCM alone", NULL, do_gcm},
+    {"hpke_seal", NULL, do_hpke_seal},
+    {"hpke_open", "hpke_seal", do_hpke_both},
+    {"secret_random", NULL, do_random},
+    {"crc32c", NULL, do_crc},
+};
+
+static int64_t whole[SD_COUNT(parts)]; /* with the preparation */
+
+/* A script answers a limited number of questions: a fresh one for each pass over the letters, not counted. */
+static void renew_zone(void) {
+    dns_script_free(&zone);
+    must(dns_script_new(&zone), "zone");
+    must(dns_script_load(zone, buf_span(&zone_lines)), "zone");
+}
+
+static int64_t one_pass(void (*run)(const struct letter *)) {
+    renew_zone();
+    int64_t start = cpu_ns();
+    for (size_t i = 0; i < LETTERS; i++)
+        run(&letters[i]);
+    return cpu_ns() - start;
+}
+
+static int64_t measured(void (*run)(const struct letter *)) {
+    int64_t n = 0, used = 0;
+    (void)one_pass(run);
+    for (; used < LEAST_NS; n += LETTERS)
+        used += one_pass(run);
+    return used / n;
+}
+
+static int64_t cost_of(const char *name) {
+    for (size_t i = 0; name && i < SD_COUNT(parts); i++)
+        if (strcmp(parts[i].name, name) == 0)
+            return whole[i];
+    return 0;
+}
+
+/* ---- the intake: CPU and letters per fdatasync, with as many appenders as the benchmark has sessions ---- */
+
+struct appending {
+    struct intake *intake;
+    int64_t until;
+    unsigned done;
+};
+
+static void *append(void *arg) {
+    struct appending *a = arg;
+    struct buf frame SD_CLEANUP(buf_free) = buf_new(2 * RECORD_BYTES);
+    struct intake_frame at = intake_frame_begin(&frame);
+    buf_fill(&frame, 7, RECORD_BYTES);
+    intake_frame_end(&frame, at);
+    while (clock_mono_ns() < a->until) {
+        must(intake_append(a->intake, buf_span(&frame), 1), "intake_append");
+        a->done++;
+    }
+    return NULL;
+}
+
+static void measure_intake(const char *corpus, int64_t *ret_cpu_ns, int64_t *ret_wall_ns) {
+    char dir[4096];
+    pthread_t threads[APPENDERS];
+    struct appending appending[APPENDERS];
+    struct intake *intake;
+    unsigned done = 0;
+    (void)snprintf(dir, sizeof dir, "%s/../parts-intake", corpus);
+    (void)mkdir(dir, 0700);
+    must(intake_new(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &intake), "intake");
+    must(intake_start(intake), "intake");
+    int64_t cpu = cpu_ns(), start = clock_mono_ns();
+    for (size_t i = 0; i < APPENDERS; i++) {
+        appending[i] = (struct appending){intake, start + LEAST_NS, 0};
+        must(pthread_create(&threads[i], NULL, append, &appending[i]) ? SD_ERR_NOMEM : SD_OK, "thread");
+    }
+    for (size_t i = 0; i < APPENDERS; i++) {
+        (void)pthread_join(threads[i], NULL);
+        done += appending[i].done;
+    }
+    *ret_cpu_ns = (cpu_ns() - cpu) / done;
+    *ret_wall_ns = (clock_mono_ns() - start) / done;
+    intake_free(&intake);
+}
+
+/* ---- the letters ---- */
+
+static void read_into(const char *path, struct buf *to) {
+    FILE *f = fopen(path, "rb");
+    uint8_t block[4096];
+    size_t n;
+    if (!f)
+        must(SD_ERR_IO, path);
+    while ((n = fread(block, 1, sizeof block, f)))
+        buf_put(to, span_of(block, n));
+    (void)fclose(f);
+    must(buf_err(to), path);
+}
+
+/* "name. 3600 IN TYPE rdata" is "name TYPE rdata" in a script. */
+static void read_zone(const char *path) {
+    char name[300], type[16], rdata[3000];
+    FILE *f = fopen(path, "r");
+    if (!f)
+        must(SD_ERR_IO, path);
+    zone_lines = buf_new(1024 * 1024);
+    while (fscanf(f, "%299[^ ] 3600 IN %15s %2999[^\n]\n", name, type, rdata) == 3) {
+        size_t n = strlen(rdata);
+        buf_printf(&zone_lines, "%.*s %s %.*s\n", (int)strlen(name) - 1, name, type, (int)(n - (rdata[n - 1] == '.')), rdata);
+    }
+    (void)fclose(f);
+    must(buf_err(&zone_lines), path);
+}
+
+static void read_corpus(const char *corpus) {
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/zone", corpus);
+    read_zone(path);
+    (void)snprintf(path, sizeof path, "%s/list", corpus);
+    FILE *f = fopen(path, "r");
+    if (!f)
+        must(SD_ERR_IO, path);
+    for (size_t i = 0; i < LETTERS; i++) {
+        letters[i].bytes = buf_new(64 * 1024);
+        if (fscanf(f, "%4095s %329s", path, letters[i].sender) != 2)
+            must(SD_ERR_PARSE, "list");
+        read_into(path, &letters[i].bytes);
+    }
+    (void)fclose(f);
+}
+
+int main(int argc, char **argv) {
+    int64_t cpu, wall;
+    bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
+    if (argc < 2)
+        return 2;
+    must(crypt_start(), "crypt");
+    must(hpke_keypair(&intake_private, intake_public), "hpke_keypair");
+    read_corpus(argv[1]);
+    for (size_t i = 0; i < SD_COUNT(parts); i++) {
+        whole[i] = measured(parts[i].run);
+        (void)printf(json ? "%s\"%s\":%lld" : "%s%-32s %9lld\n",
+                     !json ? ""
+                     : i   ? ","
+                           : "{",
+                     parts[i].name, (long long)(whole[i] - cost_of(parts[i].less)));
+    }
+    measure_intake(argv[1], &cpu, &wall);
+    (void)printf(json ? ",\"intake_append\":%lld,\"intake_append_wall\":%lld}\n"
+                      : "intake_append, 20 at once          %6lld\n  the same, time passed          %9lld\n",
+                 (long long)cpu, (long long)wall);
+    return 0;
+}
