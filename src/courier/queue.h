@@ -8,8 +8,9 @@
 
 #include "courier/job.h"
 
-#define QUEUE_WORKERS_MAX 32 /* conversations at once */
-#define QUEUE_IN_HAND_MAX 64 /* under LIMIT_LIST_ITEMS, so that a page of due rows always has others too */
+/* Those that talk and those that wait for a place (pool.h), a worker each. Under LIMIT_LIST_ITEMS, so that a page of due rows
+ * always has others too. */
+#define QUEUE_IN_HAND_MAX 64
 #define QUEUE_LEASE_MS 30000
 #define QUEUE_IDLE_MS 30000 /* looks again although no bell rang */
 

@@ -94,10 +94,9 @@ static void start_all(struct running *r, const char *settings) {
 
 static void end_all(struct running *r) {
     int status;
-    ipc_client_attach(r->control, -1); /* the end of the control channel ends the process */
+    ipc_client_free(&r->control); /* the end of the control channel ends the process */
     assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-    if (r->dns)
-        ipc_client_attach(r->dns, -1);
+    ipc_client_free(&r->dns);
 }
 
 static const char *const folders[] = {"run", "run/empty"}; /* a role without files gets the second one as its root */
