@@ -5,7 +5,8 @@
 
 #include "core/limits.h"
 
-#define LOCAL_MAX_BYTES 64 /* RFC 5321 §4.5.3.1.1 */
+#define LOCAL_MAX_BYTES 64    /* RFC 5321 §4.5.3.1.1, with its quotes */
+#define MAILBOX_MAX_BYTES 254 /* RFC 5321 §4.5.3.1.3: a path of 256 with its brackets */
 #define LABEL_MAX_BYTES 63
 
 /* Text put together from words; overflow is sticky. */
@@ -110,6 +111,11 @@ static enum sd_err read_literal(struct lex *x, enum form form, struct text *t) {
     return SD_OK;
 }
 
+/* No domain name has one (RFC 1035 §2.3.1), though the dot-atom of RFC 5322 §3.4.1 would. */
+static bool has_outer_hyphen(struct span label) {
+    return label.n && (label.p[0] == '-' || label.p[label.n - 1] == '-');
+}
+
 /* RFC 5321 §4.1.2 sub-domain, with the underscore that the DNS has and U-labels (RFC 6531 §3.3). */
 static bool is_host_label(struct span label) {
     for (size_t i = 0; i < label.n; i++) {
@@ -117,7 +123,7 @@ static bool is_host_label(struct span label) {
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c >= 0x80))
             return false;
     }
-    return label.n > 0 && label.n <= LABEL_MAX_BYTES && label.p[0] != '-' && label.p[label.n - 1] != '-';
+    return label.n > 0 && label.n <= LABEL_MAX_BYTES;
 }
 
 static enum sd_err read_domain(struct lex *x, enum form form, struct text *t) {
@@ -128,7 +134,7 @@ static enum sd_err read_domain(struct lex *x, enum form form, struct text *t) {
         return read_literal(x, form, t);
     for (;;) {
         struct span label = lex_while(x, lex_is_atext);
-        if (label.n == 0 || (form == FORM_SMTP && !is_host_label(label)))
+        if (label.n == 0 || has_outer_hyphen(label) || (form == FORM_SMTP && !is_host_label(label)))
             return SD_ERR_PARSE;
         put(t, label);
         size_t end = x->at;
@@ -178,7 +184,8 @@ static struct span spell(struct span local, struct span domain, struct arena *ar
 
 /* RFC 2047 §5 forbids encoded words here; some programs decode them all the same, so there is more than one reading. */
 static bool has_encoded_word(struct span s) {
-    return span_search(s, SPAN("=?")) < s.n;
+    s = span_from(s, span_search(s, SPAN("=?")) + 2);
+    return span_search(s, SPAN("?=")) < s.n;
 }
 
 static enum sd_err finish(const struct text *local, const struct text *domain, struct arena *arena, struct mail_address *ret) {
@@ -198,10 +205,13 @@ static enum sd_err finish(const struct text *local, const struct text *domain, s
 static enum sd_err read_mailbox(struct lex *x, enum form form, struct arena *arena, struct mail_address *ret) {
     struct text local = {.n = 0}, domain = {.n = 0};
     bool quoted = false;
+    size_t start = x->at;
     enum sd_err err = read_local(x, form, &local, &quoted);
+    size_t local_bytes = x->at - start - (err ? 0 : 1);
     if (err == SD_OK)
         err = read_domain(x, form, &domain);
-    if (err == SD_OK && form == FORM_SMTP && (local.n > LOCAL_MAX_BYTES || domain.n > LIMIT_DOMAIN_BYTES))
+    bool too_long = local_bytes > LOCAL_MAX_BYTES || domain.n > LIMIT_DOMAIN_BYTES || x->at - start > MAILBOX_MAX_BYTES;
+    if (err == SD_OK && form == FORM_SMTP && too_long)
         err = SD_ERR_LIMIT;
     if (err == SD_OK && local.n == 0 && !quoted)
         err = SD_ERR_PARSE;

@@ -105,7 +105,7 @@ static void put_percent(struct span s, struct buf *to) {
     for (size_t i = 0; i < s.n; i++) {
         int high = i + 2 < s.n ? lex_hex(s.p[i + 1]) : -1, low = i + 2 < s.n ? lex_hex(s.p[i + 2]) : -1;
         bool escaped = s.p[i] == '%' && high >= 0 && low >= 0;
-        buf_byte(to, escaped ? (uint8_t)(high << 4 | low) : s.p[i]);
+        buf_byte(to, (uint8_t)(escaped ? high << 4 | low : s.p[i]));
         i += escaped ? 2 : 0;
     }
 }
