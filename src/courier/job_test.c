@@ -2,8 +2,8 @@
  */
 #include "auth/dns_script.h"
 #include "core/ipc/cards.h"
-#include "core/ipc/keeper.h"
 #include "courier/queue.h"
+#include "courier/test_keeper.h"
 #include "courier/test_server.h"
 #include "store/event.h"
 #include "store/facet.h"
@@ -22,78 +22,6 @@ static const struct smtp_times quick = {.connect_ms = 3000,
                                         .block_ms = 3000,
                                         .end_ms = 3000};
 
-/* ---- the keeper: knows one message, and what it was told ---- */
-
-struct keeper {
-    int fds[2];
-    pthread_t thread;
-    pthread_mutex_t lock;
-    uint8_t source_key[32], receipt_key[32], digest[32];
-    const char *recipients[4];
-    bool spent, reusable, silent_redeem, silent_report;
-    unsigned redeemed, reported;
-    unsigned last_state;
-    bool last_last;
-    char last_status[20];
-};
-
-static struct keeper *the_keeper;
-
-static void answer_redeem(struct ipc_call *call, const struct keeper_redeem_req *req) {
-    struct keeper *k = the_keeper;
-    struct buf raw SD_CLEANUP(buf_free) = buf_new(4096);
-    struct object_id object = test_object_id(req->warrant.p[0]);
-    struct keeper_redeem_rep rep = {.object = object_id_span(&object),
-                                    .source_key = span_of(k->source_key, 32),
-                                    .receipt_key = span_of(k->receipt_key, 32),
-                                    .digest = span_of(k->digest, 32),
-                                    .mail_from = SPAN("support@desk.example")};
-    for (size_t i = 0; i < SD_COUNT(k->recipients) && k->recipients[i]; i++)
-        ipc_list_add(&rep.recipients, &raw, span_cstr(k->recipients[i]));
-    keeper_redeem_reply(call, &rep);
-}
-
-static void serve_one(struct keeper *k, struct ipc_call *call) {
-    struct keeper_redeem_req redeem;
-    struct keeper_delivered_req delivered;
-    pthread_mutex_lock(&k->lock);
-    if (keeper_delivered_req_decode(call->msg->body, NULL, &delivered) == SD_OK && call->msg->op == 31) {
-        k->reported++;
-        k->last_state = delivered.state;
-        k->last_last = delivered.last;
-        (void)snprintf(k->last_status, sizeof k->last_status, "%.*s", SPAN_FMT(delivered.status));
-        if (k->silent_report || k->spent) {
-            ipc_refuse(call, k->spent ? SD_ERR_DENIED : SD_ERR_BUSY);
-        } else {
-            k->spent = delivered.last && !k->reusable;
-            keeper_delivered_reply(call, &(struct keeper_delivered_rep){});
-        }
-    } else if (keeper_redeem_req_decode(call->msg->body, NULL, &redeem) == SD_OK) {
-        k->redeemed++;
-        if (k->spent || k->silent_redeem)
-            ipc_refuse(call, k->spent ? SD_ERR_DENIED : SD_ERR_BUSY);
-        else
-            answer_redeem(call, &redeem);
-    } else {
-        ipc_refuse(call, SD_ERR_PROTOCOL);
-    }
-    pthread_mutex_unlock(&k->lock);
-}
-
-static void *keep(void *arg) {
-    struct keeper *k = arg;
-    struct ipc_conn *conn = ipc_conn_new(k->fds[1], PEER_COURIER, 0);
-    struct ipc_msg *msg = NULL;
-    while (ipc_recv(k->fds[1], deadline_in_ms(60000), &msg) == SD_OK) {
-        struct ipc_call *call = malloc(sizeof *call);
-        *call = (struct ipc_call){ipc_conn_ref(conn), msg};
-        serve_one(k, call);
-        msg = NULL;
-    }
-    ipc_conn_unref(&conn);
-    return NULL;
-}
-
 /* ---- the world ---- */
 
 struct world {
@@ -101,7 +29,7 @@ struct world {
     struct store *store; /* the test's own connection */
     struct dns_script *script;
     struct test_server server;
-    struct keeper keeper;
+    struct test_keeper keeper;
     struct courier courier;
 };
 
@@ -125,23 +53,14 @@ static void put_letter(struct world *w, unsigned n, struct span letter, int64_t 
 }
 
 static void begin(struct world *w) {
-    struct sha256 digest;
     *w = (struct world){.dir = test_dir_new()};
     assert_int_equal(store_create(w->dir.store), SD_OK);
     w->store = test_store_open(&w->dir);
     w->courier.store = test_store_open(&w->dir);
     pthread_mutex_init(&w->courier.store_lock, NULL);
-    memset(w->keeper.source_key, 'S', 32);
-    memset(w->keeper.receipt_key, 'R', 32);
-    assert_int_equal(crypt_sha256(SPAN(LETTER), &digest), SD_OK);
-    memcpy(w->keeper.digest, digest.b, 32);
-    w->keeper.recipients[0] = "a@d.example";
-    assert_int_equal(ipc_pair(w->keeper.fds), SD_OK);
-    pthread_mutex_init(&w->keeper.lock, NULL);
-    the_keeper = &w->keeper;
-    assert_int_equal(pthread_create(&w->keeper.thread, NULL, keep, &w->keeper), 0);
+    test_keeper_init(&w->keeper, SPAN(LETTER));
     w->courier.keeper = ipc_client_new("keeper");
-    ipc_client_attach(w->courier.keeper, w->keeper.fds[0]);
+    ipc_client_attach(w->courier.keeper, test_keeper_start(&w->keeper));
     assert_int_equal(dns_script_new(&w->script), SD_OK);
     assert_int_equal(dns_script_load(w->script, SPAN("d.example A 127.0.0.1\n")), SD_OK);
     w->courier.delivery.dns = dns_script_source(w->script);
@@ -162,7 +81,7 @@ static void finish(struct world *w) {
     pool_free(&w->courier.delivery.pool);
     test_server_stop(&w->server);
     ipc_client_free(&w->courier.keeper);
-    pthread_join(w->keeper.thread, NULL);
+    test_keeper_stop(&w->keeper);
     dns_script_free(&w->script);
     tls_context_free(&w->courier.delivery.smtp.tls);
     store_close(&w->courier.store);

@@ -32,6 +32,7 @@ struct queue {
     struct slot slots[QUEUE_IN_HAND_MAX];
     unsigned workers, idle_workers;
     bool stopping;
+    bool began; /* the scheduler's own: it has looked once */
     struct queue_state state;
 };
 
@@ -159,13 +160,13 @@ static size_t choose(struct queue *q, const struct outbound_row *rows, size_t co
 }
 
 /* Under the store's lock: all in one transaction; one that is no longer due is left out. */
-static enum sd_err claim(struct courier *c, const struct outbound_row **rows, size_t *count, int64_t now_ms) {
+static enum sd_err claim(struct courier *c, const struct outbound_row **rows, size_t *count, int64_t due_ms, int64_t lease_ms) {
     size_t n = 0;
     enum sd_err err = *count ? store_begin(c->store, deadline_in_ms(BEGIN_MS)) : SD_OK;
     if (err || *count == 0)
         return err;
     for (size_t i = 0; i < *count && err == SD_OK; i++) {
-        err = outbound_claim(c->store, &rows[i]->object, now_ms, now_ms + QUEUE_LEASE_MS);
+        err = outbound_claim(c->store, &rows[i]->object, due_ms, lease_ms);
         if (err == SD_OK)
             rows[n++] = rows[i];
         else if (err == SD_ERR_STALE)
@@ -198,15 +199,19 @@ static enum sd_err take_due(struct queue *q, struct arena *arena) {
     const struct outbound_row *chosen[LIMIT_LIST_ITEMS];
     size_t count = 0;
     int64_t now_ms = clock_unix_ms();
+    /* At first, what the courier before us had leased is due too: it is dead, and its leases are at most so far ahead. */
+    int64_t due_ms = now_ms + (q->began ? 0 : QUEUE_LEASE_MS);
     (void)pthread_mutex_lock(&c->store_lock);
-    enum sd_err err = outbound_due(c->store, now_ms, LIMIT_LIST_ITEMS, arena, &rows, &count);
+    enum sd_err err = outbound_due(c->store, due_ms, LIMIT_LIST_ITEMS, arena, &rows, &count);
     if (err == SD_OK) {
         count = choose(q, rows, count, chosen);
-        err = claim(c, chosen, &count, now_ms);
+        err = claim(c, chosen, &count, due_ms, now_ms + QUEUE_LEASE_MS);
     }
     (void)pthread_mutex_unlock(&c->store_lock);
-    if (err == SD_OK)
+    if (err == SD_OK) {
+        q->began = true;
         hand_out(q, chosen, count);
+    }
     return err;
 }
 

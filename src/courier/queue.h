@@ -11,8 +11,8 @@
 /* Those that talk and those that wait for a place (pool.h), a worker each. Under LIMIT_LIST_ITEMS, so that a page of due rows
  * always has others too. */
 #define QUEUE_IN_HAND_MAX 64
-#define QUEUE_LEASE_MS 30000
-#define QUEUE_IDLE_MS 30000 /* looks again although no bell rang */
+#define QUEUE_LEASE_MS 30000 /* a courier that starts takes up what a dead one had leased */
+#define QUEUE_IDLE_MS 30000  /* looks again although no bell rang */
 
 struct queue;
 
