@@ -59,8 +59,8 @@ static void respond_accepted(struct exchange *x, const struct object_id *object)
 static bool refuse_request(struct exchange *x, struct answer *a, enum sd_err *ret_err) {
     struct json_in *body SD_CLEANUP(in_free) = NULL;
     struct field_errors errors = {0};
-    if (!idempotency_key_valid(x->request->idempotency_key))
-        respond_problem(x, PROBLEM_KEY_MISSING, SPAN_NONE);
+    if (x->request->idempotency_key.n && !idempotency_key_valid(x->request->idempotency_key))
+        respond_problem(x, PROBLEM_KEY_MALFORMED, SPAN_NONE);
     else if (in_body(x->request, &body) != SD_OK)
         respond_problem(x, PROBLEM_MALFORMED, SPAN("The body is not a JSON object."));
     else if ((*ret_err = reply_read(body, x->arena, &a->wish, &errors)) == SD_OK && errors.count)
@@ -302,9 +302,17 @@ static enum sd_err answer_once(struct desk *desk, struct exchange *x, struct ans
     return err ? err : sign_and_file(desk, x, a, token);
 }
 
+/* Without a key of the client's nothing can be recognised as a repetition: the request gets one of its own. */
+static struct span key_of(struct exchange *x) {
+    uint8_t bytes[16];
+    if (x->request->idempotency_key.n)
+        return x->request->idempotency_key;
+    random_bytes(bytes, sizeof bytes);
+    return arena_span(x->arena, span_of(bytes, sizeof bytes));
+}
+
 static enum sd_err answer_locked(struct desk *desk, struct exchange *x, struct answer *a) {
-    enum sd_err err = reply_fingerprint(x->request->idempotency_key, ticket_id_span(&a->ticket.id), &a->wish, x->arena,
-                                        &a->fingerprint);
+    enum sd_err err = reply_fingerprint(key_of(x), ticket_id_span(&a->ticket.id), &a->wish, x->arena, &a->fingerprint);
     if (err)
         return err;
     pthread_mutex_t *lock = &desk->reply_locks[a->fingerprint.key.b[0] % REPLY_LOCKS];

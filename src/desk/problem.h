@@ -7,7 +7,7 @@
 /* name, code, status, what it says when nothing more is known. */
 #define PROBLEM_LIST(X)                                                                                                        \
     X(MALFORMED, "malformed", 400, "The request cannot be read.")                                                              \
-    X(KEY_MISSING, "idempotency-key-missing", 400, "Send an Idempotency-Key of 1 to 255 visible ASCII characters.")            \
+    X(KEY_MALFORMED, "idempotency-key-malformed", 400, "An Idempotency-Key has 1 to 255 visible ASCII characters.")            \
     X(SIGN_IN_FAILED, "sign-in-failed", 401, "The address, the password or the code is not right.")                            \
     X(NOT_SIGNED_IN, "not-signed-in", 401, "Sign in first; the session may have ended.")                                       \
     X(CSRF, "csrf", 403, "The X-CSRF-Token header is missing or is not this session's.")                                       \

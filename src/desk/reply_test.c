@@ -171,8 +171,8 @@ static void wrong_fields_are_named(void **state) {
         assert_true(fixture_says(f, field));
     }
     assert_int_equal(reply(f, "k", "[]"), 400);
-    assert_int_equal(reply(f, "", "{\"text\":\"a\"}"), 400);
-    assert_true(fixture_says(f, "\"code\":\"idempotency-key-missing\""));
+    assert_int_equal(reply(f, "two words", "{\"text\":\"a\"}"), 400);
+    assert_true(fixture_says(f, "\"code\":\"idempotency-key-malformed\""));
     assert_int_equal(fake.replies, 0);
 }
 

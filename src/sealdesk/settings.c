@@ -174,22 +174,61 @@ static enum sd_err take_file(struct settings *s, cfg_t *cfg) {
     return err;
 }
 
+/* libconfuse counts a line with a comment several times (3.3), and an error must name the right line: comments become spaces.
+ */
+static void blank_comments(uint8_t *text, size_t n) {
+    bool quoted = false, comment = false;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '\n')
+            comment = false;
+        else if (text[i] == '"' && !comment && !(i && text[i - 1] == '\\'))
+            quoted = !quoted;
+        else if (text[i] == '#' && !quoted)
+            comment = true;
+        if (comment)
+            text[i] = ' ';
+    }
+}
+
+/* The whole file as one string. */
+static enum sd_err read_text(const char *path, struct buf *to) {
+    FILE *f = fopen(path, "re");
+    size_t n = 0;
+    enum sd_err err = f ? SD_OK : SD_ERR_CONFIG;
+    if (err)
+        (void)fprintf(stderr, "%s: %s\n", path, strerror(errno));
+    do {
+        uint8_t *p = err ? NULL : buf_reserve(to, 4096);
+        n = p ? fread(p, 1, 4096, f) : 0;
+        if (n)
+            buf_grew(to, n);
+    } while (n);
+    if (f)
+        (void)fclose(f);
+    blank_comments(to->p, to->n);
+    buf_byte(to, 0);
+    if (err == SD_OK && (buf_err(to) || strlen((const char *)to->p) + 1 != to->n)) {
+        (void)fprintf(stderr, "%s: not a text file of at most %zu bytes\n", path, to->max);
+        err = SD_ERR_CONFIG;
+    }
+    return err;
+}
+
 static enum sd_err read_file(struct settings *s) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new((size_t)256 * 1024);
     struct schema *schema = calloc(1, sizeof *schema);
     if (!schema)
         return SD_ERR_NOMEM;
     build_schema(schema);
     cfg_t *cfg = cfg_init(schema->sections, CFGF_NONE);
-    enum sd_err err = cfg ? SD_OK : SD_ERR_NOMEM;
+    enum sd_err err = cfg ? read_text(s->path, &text) : SD_ERR_NOMEM;
     if (err == SD_OK) {
         file_being_read = s->path;
         (void)cfg_set_error_function(cfg, print_problem);
-        int rc = cfg_parse(cfg, s->path);
-        if (rc == CFG_FILE_ERROR)
-            (void)fprintf(stderr, "%s: %s\n", s->path, strerror(errno));
-        err = rc == CFG_SUCCESS ? take_file(s, cfg) : SD_ERR_CONFIG;
-        (void)cfg_free(cfg);
+        err = cfg_parse_buf(cfg, (const char *)text.p) == CFG_SUCCESS ? take_file(s, cfg) : SD_ERR_CONFIG;
     }
+    if (cfg)
+        (void)cfg_free(cfg);
     free(schema);
     return err;
 }

@@ -128,6 +128,7 @@ class Office:
         self.process = None
         self.secrets = {}
         self.spent = {}
+        self.sessions = {}
         self.url = f"http://127.0.0.1:{self.desk_port}"
         init = self.cli("init", str(self.folder), "--hostname", "mail.desk.example", "--domain", "desk.example", "--queue",
                         "support=support@desk.example", "--queue", "billing=billing@desk.example", conf=False)
@@ -218,8 +219,10 @@ class Office:
 
     # ---- the API ----
 
-    def sign_in(self, address, password=PASSWORD, code=None):
-        """A session, with its CSRF token as a header. Waits for a fresh TOTP step: each counts once."""
+    def sign_in(self, address, password=PASSWORD, code=None, anew=False):
+        """A session, with its CSRF token as a header: the one there is, or a new one. Waits for a fresh TOTP step: each counts once."""
+        if not code and not anew and address in self.sessions and self.get(self.sessions[address], "/tickets").status_code == 200:
+            return self.sessions[address]
         if code is None:
             secret = self.secrets[address]
             now = time.time()
@@ -238,7 +241,7 @@ class Office:
             return answer
         session.headers["X-CSRF-Token"] = answer.json()["csrf"]
         session.user = answer.json()
-        session.office = self
+        self.sessions[address] = session
         return session
 
     def get(self, session, path, **kwargs):
@@ -266,7 +269,7 @@ class Sink(socketserver.ThreadingTCPServer):
 
     def __init__(self, port, world, tls=True):
         self.messages, self.refuse, self.greeting = [], {}, "220 mx.customer.example ESMTP"
-        self.connections = 0
+        self.connections, self.open = 0, []
         self.context = None
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -275,8 +278,12 @@ class Sink(socketserver.ThreadingTCPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def close(self):
+        """Ends kept connections too: a sender that reuses one must not reach a receiver that is away."""
         self.shutdown()
         self.server_close()
+        for connection in self.open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class SinkSession(socketserver.StreamRequestHandler):
@@ -287,6 +294,7 @@ class SinkSession(socketserver.StreamRequestHandler):
     def handle(self):
         with contextlib.suppress(OSError):
             self.server.connections += 1
+            self.server.open.append(self.connection)
             self.say(self.server.greeting)
             self.sender, self.to, self.tls = None, [], False
             while (line := self.rfile.readline()) and self.command(line.decode("latin-1").rstrip("\r\n")):
@@ -303,6 +311,7 @@ class SinkSession(socketserver.StreamRequestHandler):
         elif verb == "STARTTLS":
             self.say("220 2.0.0 go")
             self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+            self.server.open.append(self.connection)
             self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
             self.tls = True
         elif verb == "MAIL":
