@@ -117,7 +117,7 @@ void rig_free(struct rig *rig) {
     ipc_msg_free(&rig->msg);
     for (size_t i = 0; i < RIG_PEERS; i++) {
         ipc_conn_unref(&rig->servers[i]);
-        ipc_client_attach(rig->clients[i], -1);
+        ipc_client_free(&rig->clients[i]);
     }
     (void)snprintf(command, sizeof command, "rm -rf '%s'", rig->dir);
     assert_int_equal(system(command), 0);
