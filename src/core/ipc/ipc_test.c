@@ -92,6 +92,39 @@ static void test_many_callers_one_channel(SD_UNUSED void **state) {
     assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
 }
 
+static void *serve_shared(void *arg) {
+    struct ipc_conn *conn = arg;
+    enum sd_err err = SD_OK;
+    while (err == SD_OK || err == SD_ERR_TIMEOUT) /* short deadlines, so that some pass while others read */
+        err = ipc_serve_one(conn, dns_ops, SD_COUNT(dns_ops), 1, NULL, deadline_in_ms(5));
+    ipc_conn_unref(&conn);
+    return (void *)(intptr_t)err;
+}
+
+static void test_many_threads_serve_one_channel(SD_UNUSED void **state) {
+    int pair[2];
+    pthread_t servers[4], callers[8];
+    void *result;
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_conn *conn = ipc_conn_new(pair[0], PEER_INSPECT, 0);
+    struct ipc_client *client = ipc_client_new("dns");
+    ipc_client_attach(client, pair[1]);
+    for (size_t i = 0; i < SD_COUNT(servers); i++)
+        assert_int_equal(pthread_create(&servers[i], NULL, serve_shared, ipc_conn_ref(conn)), 0);
+    ipc_conn_unref(&conn);
+    for (size_t i = 0; i < SD_COUNT(callers); i++)
+        assert_int_equal(pthread_create(&callers[i], NULL, ask_many, client), 0);
+    for (size_t i = 0; i < SD_COUNT(callers); i++) {
+        assert_int_equal(pthread_join(callers[i], &result), 0);
+        assert_null(result);
+    }
+    ipc_client_free(&client);
+    for (size_t i = 0; i < SD_COUNT(servers); i++) { /* the end of the peer reaches every one of them */
+        assert_int_equal(pthread_join(servers[i], &result), 0);
+        assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
+    }
+}
+
 static void *ask_slowly(void *arg) {
     return ask(arg, "slow.example", 100, 3000) == SD_OK ? NULL : "failed";
 }
@@ -260,10 +293,15 @@ static void test_dump_tells_no_content(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many_callers_one_channel),     cmocka_unit_test(test_a_call_started_ahead_is_not_given_the_lead),
-        cmocka_unit_test(test_service_dies_and_comes_back),  cmocka_unit_test(test_hostile_peers_are_dropped),
-        cmocka_unit_test(test_large_payload_travels_sealed), cmocka_unit_test(test_unsealed_memory_is_refused),
-        cmocka_unit_test(test_limits_hold_on_both_sides),    cmocka_unit_test(test_text_fields_are_utf8),
+        cmocka_unit_test(test_many_callers_one_channel),
+        cmocka_unit_test(test_a_call_started_ahead_is_not_given_the_lead),
+        cmocka_unit_test(test_many_threads_serve_one_channel),
+        cmocka_unit_test(test_service_dies_and_comes_back),
+        cmocka_unit_test(test_hostile_peers_are_dropped),
+        cmocka_unit_test(test_large_payload_travels_sealed),
+        cmocka_unit_test(test_unsealed_memory_is_refused),
+        cmocka_unit_test(test_limits_hold_on_both_sides),
+        cmocka_unit_test(test_text_fields_are_utf8),
         cmocka_unit_test(test_dump_tells_no_content),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

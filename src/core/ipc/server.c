@@ -1,5 +1,7 @@
 #include "core/ipc/ipc.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,12 +16,23 @@ struct ipc_conn {
     uint32_t uid;
     uint16_t instance;
     atomic_uint_least64_t seen; /* bit per operation number */
+    /* One of its threads reads, the others wait here: a descriptor that many poll wakes all of them for every message. */
+    pthread_mutex_t lock;
+    pthread_cond_t free_to_read;
+    bool is_read;
 };
 
 struct ipc_conn *ipc_conn_new(int fd, uint32_t peer, uint16_t instance) {
     struct ipc_conn *conn = calloc(1, sizeof *conn);
-    if (conn)
-        *conn = (struct ipc_conn){.refs = 1, .fd = fd, .peer = peer, .uid = UINT32_MAX, .instance = instance};
+    pthread_condattr_t attr;
+    if (!conn)
+        return NULL;
+    *conn = (struct ipc_conn){.refs = 1, .fd = fd, .peer = peer, .uid = UINT32_MAX, .instance = instance};
+    pthread_mutex_init(&conn->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&conn->free_to_read, &attr);
+    pthread_condattr_destroy(&attr);
     return conn;
 }
 
@@ -31,6 +44,8 @@ struct ipc_conn *ipc_conn_ref(struct ipc_conn *conn) {
 void ipc_conn_unref(struct ipc_conn **conn) {
     if (*conn && atomic_fetch_sub(&(*conn)->refs, 1) == 1) {
         (void)close((*conn)->fd);
+        pthread_cond_destroy(&(*conn)->free_to_read);
+        pthread_mutex_destroy(&(*conn)->lock);
         free(*conn);
     }
     *conn = NULL;
@@ -95,10 +110,33 @@ static bool permitted(struct ipc_conn *conn, const struct ipc_op *op, const stru
     return !(atomic_fetch_or(&conn->seen, bit) & bit) || !op->once;
 }
 
+/* False when the deadline has passed. */
+static bool begin_reading(struct ipc_conn *conn, struct deadline deadline) {
+    struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
+    int err = 0;
+    pthread_mutex_lock(&conn->lock);
+    while (conn->is_read && err != ETIMEDOUT)
+        err = pthread_cond_timedwait(&conn->free_to_read, &conn->lock, &until);
+    bool mine = !conn->is_read;
+    conn->is_read = true;
+    pthread_mutex_unlock(&conn->lock);
+    return mine;
+}
+
+static void end_reading(struct ipc_conn *conn) {
+    pthread_mutex_lock(&conn->lock);
+    conn->is_read = false;
+    pthread_cond_signal(&conn->free_to_read);
+    pthread_mutex_unlock(&conn->lock);
+}
+
 enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
                           struct deadline deadline) {
     struct ipc_msg *msg = NULL;
+    if (!begin_reading(conn, deadline))
+        return SD_ERR_TIMEOUT;
     enum sd_err err = ipc_recv(conn->fd, deadline, &msg);
+    end_reading(conn);
     if (err)
         return err;
     const struct ipc_op *op = find_op(ops, op_count, msg->op);
