@@ -266,7 +266,6 @@ static void history_of_a_ticket(SD_UNUSED void **state) {
         .token = span_of(agent.token, 32), .origin = SPAN("192.0.2.1"), .ticket = span_of(a.ticket, 16)};
     struct keeper_history_rep rep;
     static const char *const actions[] = {"\"action\":\"received\"", "\"action\":\"open\"", "\"action\":\"change-state\""};
-    keeper_collect(rig.k);
     assert_int_equal(RIG_CALL(&rig, RIG_DESK, history, &req, &rep), SD_OK);
     assert_int_equal(rep.records.count, 3);
     struct ipc_list_iter iter = ipc_list_start(rep.records);

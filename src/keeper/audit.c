@@ -69,22 +69,34 @@ enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64
     return err;
 }
 
-static void answer(struct audit_entry *entry) {
-    if (!entry->call)
-        return;
-    enum sd_err status = entry->err ? entry->err : entry->status;
-    if (status)
-        ipc_refuse(entry->call, status);
-    else
-        ipc_answer(entry->call, &entry->out);
+/* What waits for an entry, taken out of it: once the entry is on the finished list, the loop may free it. */
+struct waiting {
+    struct ipc_call *call;
+    struct ipc_out out;
+    enum sd_err status;
+};
+
+static struct waiting take_waiting(struct audit_entry *entry) {
+    struct waiting waiting = {entry->call, entry->out, entry->err ? entry->err : entry->status};
     entry->call = NULL;
+    entry->out = ipc_out_new();
+    return waiting;
+}
+
+static void answer(struct waiting *waiting) {
+    if (waiting->call && waiting->status)
+        ipc_refuse(waiting->call, waiting->status);
+    else if (waiting->call)
+        ipc_answer(waiting->call, &waiting->out);
+    ipc_out_free(&waiting->out);
 }
 
 static void free_chain(struct audit_entry *entry) {
     while (entry) {
         struct audit_entry *next = entry->next;
         entry->err = SD_ERR_UNAVAILABLE;
-        answer(entry);
+        struct waiting waiting = take_waiting(entry);
+        answer(&waiting);
         audit_entry_free(entry);
         entry = next;
     }
@@ -169,27 +181,31 @@ static struct audit_entry *take_submitted(struct audit *audit, struct deadline d
     return entries;
 }
 
-/* Answers go out in order; entries that the loop must still see go to the finished list. */
-static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err err) {
+static void put_finished(struct audit *audit, struct audit_entry *entry) {
     static const uint8_t none[16];
+    bool indexed = !entry->err && memcmp(entry->ticket, none, sizeof none) != 0;
+    if (!entry->outbox && !indexed) {
+        audit_entry_free(entry);
+        return;
+    }
+    pthread_mutex_lock(&audit->lock);
+    *audit->done_last = entry;
+    audit->done_last = &entry->next;
+    pthread_mutex_unlock(&audit->lock);
+}
+
+/* Answers go out in order, each after its entry can be found: who is answered and asks for the history sees it there. */
+static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err err) {
     size_t count = 0;
     while (entries) {
         struct audit_entry *entry = entries;
         entries = entry->next;
         entry->next = NULL;
         entry->err = err;
+        struct waiting waiting = take_waiting(entry);
+        put_finished(audit, entry);
+        answer(&waiting);
         count++;
-        answer(entry);
-        ipc_out_free(&entry->out);
-        bool indexed = !err && memcmp(entry->ticket, none, sizeof none) != 0;
-        if (!entry->outbox && !indexed) {
-            audit_entry_free(entry);
-            continue;
-        }
-        pthread_mutex_lock(&audit->lock);
-        *audit->done_last = entry;
-        audit->done_last = &entry->next;
-        pthread_mutex_unlock(&audit->lock);
     }
     pthread_mutex_lock(&audit->lock);
     audit->backlog -= count;

@@ -14,10 +14,12 @@ static enum sd_err read_segment(const char *dir, uint64_t first, uint64_t from, 
     enum sd_err err = segment_open(dir, first, &segment);
     if (err)
         return err;
-    while (err == SD_OK && *more && segment.next < until) {
+    while (segment.next < from && segment_skip(&segment))
+        ;
+    while (err == SD_OK && *more && segment.next >= from && segment.next < until) {
         uint64_t seq = segment.next, offset = segment.at;
         err = segment_next(&segment, &record, &leaf);
-        if (err == SD_OK && seq >= from)
+        if (err == SD_OK)
             *more = each(arg, seq, first, offset, record);
     }
     segment_close(&segment);

@@ -89,6 +89,8 @@ enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queu
 enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, size_t count) SD_MUST_CHECK;
 /* What the log and the workers gave back; after every wake. */
 void keeper_collect(struct keeper *k);
+/* Takes over what the log has finished; then keeper_settle() has it. */
+void keeper_collect_log(struct keeper *k);
 /* Settles the rows of records that are durable now: the outbox forgets them, their ticket finds them. */
 void keeper_settle(struct keeper *k);
 /* What is due now and then; about once a second. */

@@ -418,13 +418,17 @@ enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, siz
 
 /* ---- now and then ---- */
 
+void keeper_collect_log(struct keeper *k) {
+    *k->settled_last = audit_finished(k->audit);
+    for (; *k->settled_last; k->settled_last = &(*k->settled_last)->next)
+        k->settled_count++;
+}
+
 void keeper_collect(struct keeper *k) {
     struct job *job;
     while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)))
         job->done(k, job);
-    *k->settled_last = audit_finished(k->audit);
-    for (; *k->settled_last; k->settled_last = &(*k->settled_last)->next)
-        k->settled_count++;
+    keeper_collect_log(k);
     if (k->settled_count >= SETTLE_AT)
         keeper_settle(k);
 }

@@ -168,6 +168,18 @@ enum sd_err segment_next(struct segment *segment, struct span *ret_record, struc
     return SD_OK;
 }
 
+bool segment_skip(struct segment *segment) {
+    struct reader r = reader_of(span_from(buf_span(&segment->bytes), segment->at));
+    uint32_t n = read_u32(&r);
+    (void)read_bytes(&r, CHECK_BYTES);
+    (void)read_bytes(&r, n);
+    if (r.err)
+        return false;
+    segment->at = segment->bytes.n - r.rest.n;
+    segment->next++;
+    return true;
+}
+
 enum sd_err segment_read_at(const char *dir, uint64_t first, uint64_t offset, struct buf *to) {
     char path[SEGMENT_NAME_MAX];
     uint8_t frame[SEGMENT_FRAME_BYTES + MERKLE_LEAF_MAX];

@@ -35,6 +35,8 @@ enum sd_err segment_open(const char *dir, uint64_t first, struct segment *ret) S
 void segment_close(struct segment *segment);
 /* SD_OK: a record, moved behind. SD_ERR_NOTFOUND: exactly at the end. SD_ERR_PARSE: bytes that are no whole record. */
 enum sd_err segment_next(struct segment *segment, struct span *ret_record, struct sha256 *ret_leaf) SD_MUST_CHECK;
+/* Moves behind a record without looking into it; false when there is no whole one. */
+bool segment_skip(struct segment *segment);
 /* One record by its offset. */
 enum sd_err segment_read_at(const char *dir, uint64_t first, uint64_t offset, struct buf *to) SD_MUST_CHECK;
 

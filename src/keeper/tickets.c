@@ -171,6 +171,7 @@ enum sd_err keeper_on_history(void *ctx, struct ipc_call *call, const struct kee
         return refuse_recorded(k, call, verdict, &leaf);
     struct buf raw SD_CLEANUP(buf_free) = buf_new((size_t)HISTORY_MAX * 700);
     struct keeper_history_rep rep = {0};
+    keeper_collect_log(k);
     keeper_settle(k); /* what is durable is found by its ticket */
     err = find_places(k, req->ticket, places, &count);
     for (size_t i = 0; i < count && err == SD_OK; i++)
