@@ -14,11 +14,25 @@ static size_t utf8_length(struct span s) {
     return 0;
 }
 
+static bool is_plain(uint8_t c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* How much of the front of s stands as it is. */
+static size_t plain_length(struct span s) {
+    size_t n = 0;
+    while (n < s.n && is_plain(s.p[n]))
+        n++;
+    return n;
+}
+
 static void put_escaped(struct buf *to, struct span s) {
-    while (s.n) {
+    for (size_t n; s.n; s = span_from(s, n ? n : 1)) {
         uint8_t c = s.p[0];
-        size_t n = 1;
-        if (c == '"' || c == '\\')
+        n = plain_length(s);
+        if (n)
+            buf_put(to, span_sub(s, 0, n));
+        else if (c == '"' || c == '\\')
             buf_printf(to, "\\%c", c);
         else if (c == '\n')
             buf_text(to, "\\n");
@@ -28,7 +42,6 @@ static void put_escaped(struct buf *to, struct span s) {
             buf_put(to, span_sub(s, 0, n));
         else
             buf_text(to, "\\ufffd");
-        s = span_from(s, n ? n : 1);
     }
 }
 
