@@ -49,13 +49,31 @@ enum sd_err crypt_wrap(struct span key, struct span aad, struct span plain, stru
 enum sd_err crypt_unwrap(struct span key, struct span aad, struct span wrapped, struct secret *ret) SD_MUST_CHECK;
 enum sd_err crypt_unwrap_buf(struct span key, struct span aad, struct span wrapped, struct buf *to) SD_MUST_CHECK;
 
-/* HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, single shot (RFC 9180 §6.1). */
+/*
+ * HPKE base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM (RFC 9180 §5). What is sealed is enc (32 bytes), the
+ * sequence number (u32, little endian), the ciphertext and its tag. info: at most 64 bytes.
+ */
 enum sd_err hpke_keypair(struct secret *ret_private, uint8_t ret_public[KEY_BYTES]) SD_MUST_CHECK;
-/* Appends enc (32 bytes) and the ciphertext with tag. SD_ERR_PARSE: public_key is no usable point. */
+/* One record (sequence number 0). SD_ERR_PARSE for a public key of low order. */
 enum sd_err hpke_seal(const uint8_t public_key[KEY_BYTES], struct span info, struct span aad, struct span plain,
                       struct buf *to) SD_MUST_CHECK;
 enum sd_err hpke_open(const struct secret *private_key, struct span info, struct span aad, struct span sealed,
                       struct buf *to) SD_MUST_CHECK;
+
+/* Several records under one encapsulation: the second and later ones cost no X25519 (100 µs). Whoever holds the sender can read
+ * what it sealed, so it is kept for a short time only. Not thread-safe. */
+struct hpke_sender;
+enum sd_err hpke_sender_new(const uint8_t public_key[KEY_BYTES], struct span info, struct hpke_sender **ret) SD_MUST_CHECK;
+void hpke_sender_free(struct hpke_sender **sender);
+uint32_t hpke_sender_count(const struct hpke_sender *sender); /* records sealed */
+enum sd_err hpke_sender_seal(struct hpke_sender *sender, struct span aad, struct span plain, struct buf *to) SD_MUST_CHECK;
+
+/* Opens records of any senders, and remembers the encapsulations of the last few. Not thread-safe. */
+struct hpke_receiver;
+enum sd_err hpke_receiver_new(const struct secret *private_key, struct span info, struct hpke_receiver **ret) SD_MUST_CHECK;
+void hpke_receiver_free(struct hpke_receiver **receiver);
+enum sd_err hpke_receiver_open(struct hpke_receiver *receiver, struct span aad, struct span sealed,
+                               struct buf *to) SD_MUST_CHECK;
 
 /* Signatures. Private keys are PKCS #8 DER in a secret; public keys SubjectPublicKeyInfo DER, or raw 32 bytes for Ed25519. */
 enum sign_algorithm { SIGN_RSA_SHA256 = 1, SIGN_ED25519 = 2 };

@@ -1,6 +1,7 @@
 #include "crypt/hpke_parts.h"
 #include "crypt/kdf.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t kem_suite[] = {'K', 'E', 'M', 0x00, 0x20}; /* DHKEM(X25519, HKDF-SHA256), RFC 9180 §7.1 */
@@ -99,53 +100,178 @@ enum sd_err hpke_keypair(struct secret *ret_private, uint8_t ret_public[KEY_BYTE
     return err;
 }
 
-enum sd_err hpke_seal_with(EVP_PKEY *ephemeral, const uint8_t public_key[KEY_BYTES], struct span info, struct span aad,
-                           struct span plain, struct buf *to) {
+/* Layout of what is sealed: enc (32), sequence number (u32, little endian), ciphertext and tag. */
+#define SEQUENCE_BYTES 4
+
+struct hpke_sender {
     uint8_t enc[KEY_BYTES];
-    struct hpke_keys keys SD_CLEANUP(hpke_keys_wipe) = {0};
-    enum sd_err err = public_of(ephemeral, enc);
-    if (!err)
-        err = keys_for(ephemeral, public_key, enc, public_key, info, &keys);
-    if (err)
-        return err;
-    size_t before = to->n;
-    buf_put(to, span_of(enc, sizeof enc));
-    err = buf_err(to);
-    if (!err)
-        err = crypt_gcm_seal(span_of(keys.key, KEY_BYTES), keys.nonce, aad, plain, to);
-    if (err)
-        to->n = before;
-    return err;
+    struct hpke_keys keys;
+    uint32_t next;
+};
+
+/* RFC 9180 §5.2 ComputeNonce */
+static void nonce_of(const struct hpke_keys *keys, uint32_t sequence, uint8_t ret[GCM_NONCE_BYTES]) {
+    memcpy(ret, keys->nonce, GCM_NONCE_BYTES);
+    for (size_t i = 0; i < SEQUENCE_BYTES; i++)
+        ret[GCM_NONCE_BYTES - 1 - i] ^= (uint8_t)(sequence >> (8 * i));
 }
 
-enum sd_err hpke_seal(const uint8_t public_key[KEY_BYTES], struct span info, struct span aad, struct span plain,
-                      struct buf *to) {
+static enum sd_err sender_start(EVP_PKEY *ephemeral, const uint8_t public_key[KEY_BYTES], struct span info,
+                                struct hpke_sender *sender) {
+    enum sd_err err = public_of(ephemeral, sender->enc);
+    return err ? err : keys_for(ephemeral, public_key, sender->enc, public_key, info, &sender->keys);
+}
+
+enum sd_err hpke_sender_new(const uint8_t public_key[KEY_BYTES], struct span info, struct hpke_sender **ret) {
     const struct engine *e;
     enum sd_err err = engine_get(&e);
     if (err)
         return err;
     EVP_PKEY *ephemeral SD_CLEANUP(pkey_free) = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    return ephemeral ? hpke_seal_with(ephemeral, public_key, info, aad, plain, to) : engine_failed();
+    struct hpke_sender *sender = calloc(1, sizeof *sender);
+    if (!ephemeral || !sender)
+        err = sender ? engine_failed() : SD_ERR_NOMEM;
+    else
+        err = sender_start(ephemeral, public_key, info, sender);
+    if (err)
+        hpke_sender_free(&sender);
+    else
+        *ret = sender;
+    return err;
 }
 
-enum sd_err hpke_open(const struct secret *private_key, struct span info, struct span aad, struct span sealed, struct buf *to) {
+void hpke_sender_free(struct hpke_sender **sender) {
+    if (*sender)
+        explicit_bzero(*sender, sizeof **sender);
+    free(*sender);
+    *sender = NULL;
+}
+
+uint32_t hpke_sender_count(const struct hpke_sender *sender) {
+    return sender->next;
+}
+
+enum sd_err hpke_sender_seal(struct hpke_sender *sender, struct span aad, struct span plain, struct buf *to) {
+    uint8_t nonce[GCM_NONCE_BYTES];
+    size_t before = to->n;
+    if (sender->next == UINT32_MAX)
+        return SD_ERR_LIMIT;
+    nonce_of(&sender->keys, sender->next, nonce);
+    buf_put(to, span_of(sender->enc, KEY_BYTES));
+    buf_u32(to, sender->next);
+    sender->next++; /* also when it fails: a nonce is never used twice */
+    enum sd_err err = buf_err(to);
+    if (!err)
+        err = crypt_gcm_seal(span_of(sender->keys.key, KEY_BYTES), nonce, aad, plain, to);
+    if (err)
+        to->n = before;
+    return err;
+}
+
+enum sd_err hpke_seal_with(EVP_PKEY *ephemeral, const uint8_t public_key[KEY_BYTES], struct span info, struct span aad,
+                           struct span plain, struct buf *to) {
+    struct hpke_sender sender = {0};
+    enum sd_err err = sender_start(ephemeral, public_key, info, &sender);
+    if (!err)
+        err = hpke_sender_seal(&sender, aad, plain, to);
+    explicit_bzero(&sender, sizeof sender);
+    return err;
+}
+
+enum sd_err hpke_seal(const uint8_t public_key[KEY_BYTES], struct span info, struct span aad, struct span plain,
+                      struct buf *to) {
+    struct hpke_sender *sender SD_CLEANUP(hpke_sender_free) = NULL;
+    enum sd_err err = hpke_sender_new(public_key, info, &sender);
+    return err ? err : hpke_sender_seal(sender, aad, plain, to);
+}
+
+/* ---- the receiver ---- */
+
+#define REMEMBERED 8 /* senders whose records come mixed: edges of before and after a restart, old and new contexts */
+
+struct hpke_receiver {
+    EVP_PKEY *own;
     uint8_t public_key[KEY_BYTES];
-    struct hpke_keys keys SD_CLEANUP(hpke_keys_wipe) = {0};
+    uint8_t info[64];
+    size_t info_n;
+    size_t next; /* the oldest, to be replaced */
+    struct {
+        bool used;
+        uint8_t enc[KEY_BYTES];
+        struct hpke_keys keys;
+    } known[REMEMBERED];
+};
+
+enum sd_err hpke_receiver_new(const struct secret *private_key, struct span info, struct hpke_receiver **ret) {
     const struct engine *e;
-    if (private_key->n != KEY_BYTES)
+    if (private_key->n != KEY_BYTES || info.n > sizeof((struct hpke_receiver *)0)->info)
         return SD_ERR_BUG;
-    if (sealed.n < KEY_BYTES + GCM_TAG_BYTES)
-        return SD_ERR_FORGED;
     enum sd_err err = engine_get(&e);
     if (err)
         return err;
-    EVP_PKEY *own SD_CLEANUP(pkey_free) = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key->p, KEY_BYTES);
-    if (!own)
-        return engine_failed();
-    err = public_of(own, public_key);
-    if (!err)
-        err = keys_for(own, sealed.p, sealed.p, public_key, info, &keys);
+    struct hpke_receiver *r = calloc(1, sizeof *r);
+    if (!r)
+        return SD_ERR_NOMEM;
+    r->own = EVP_PKEY_new_raw_private_key(EVP_PKEY_X25519, NULL, private_key->p, KEY_BYTES);
+    err = r->own ? public_of(r->own, r->public_key) : engine_failed();
+    if (info.n)
+        memcpy(r->info, info.p, info.n);
+    r->info_n = info.n;
+    if (err)
+        hpke_receiver_free(&r);
+    else
+        *ret = r;
+    return err;
+}
+
+void hpke_receiver_free(struct hpke_receiver **receiver) {
+    if (!*receiver)
+        return;
+    EVP_PKEY_free((*receiver)->own);
+    explicit_bzero(*receiver, sizeof **receiver);
+    free(*receiver);
+    *receiver = NULL;
+}
+
+/* The keys of this encapsulation: remembered, or made now into *made. Remembered only once a record opened with them, so that
+ * garbage drives nothing out. */
+static enum sd_err receiver_keys(struct hpke_receiver *r, const uint8_t *enc, struct hpke_keys *made, bool *ret_known) {
+    for (size_t i = 0; i < REMEMBERED; i++)
+        if (r->known[i].used && memcmp(r->known[i].enc, enc, KEY_BYTES) == 0) {
+            *made = r->known[i].keys;
+            *ret_known = true;
+            return SD_OK;
+        }
+    *ret_known = false;
+    return keys_for(r->own, enc, enc, r->public_key, span_of(r->info, r->info_n), made);
+}
+
+static void remember(struct hpke_receiver *r, const uint8_t *enc, const struct hpke_keys *keys) {
+    r->known[r->next].used = true;
+    memcpy(r->known[r->next].enc, enc, KEY_BYTES);
+    r->known[r->next].keys = *keys;
+    r->next = (r->next + 1) % REMEMBERED;
+}
+
+enum sd_err hpke_receiver_open(struct hpke_receiver *receiver, struct span aad, struct span sealed, struct buf *to) {
+    struct hpke_keys keys SD_CLEANUP(hpke_keys_wipe) = {0};
+    uint8_t nonce[GCM_NONCE_BYTES];
+    bool known = false;
+    if (sealed.n < KEY_BYTES + SEQUENCE_BYTES + GCM_TAG_BYTES)
+        return SD_ERR_FORGED;
+    enum sd_err err = receiver_keys(receiver, sealed.p, &keys, &known);
     if (err)
         return err == SD_ERR_PARSE ? SD_ERR_FORGED : err;
-    return crypt_gcm_open(span_of(keys.key, KEY_BYTES), keys.nonce, aad, span_from(sealed, KEY_BYTES), to);
+    struct reader r = reader_of(span_from(sealed, KEY_BYTES));
+    nonce_of(&keys, read_u32(&r), nonce);
+    err = crypt_gcm_open(span_of(keys.key, KEY_BYTES), nonce, aad, r.rest, to);
+    if (!err && !known)
+        remember(receiver, sealed.p, &keys);
+    return err;
+}
+
+enum sd_err hpke_open(const struct secret *private_key, struct span info, struct span aad, struct span sealed, struct buf *to) {
+    struct hpke_receiver *receiver SD_CLEANUP(hpke_receiver_free) = NULL;
+    enum sd_err err = hpke_receiver_new(private_key, info, &receiver);
+    return err ? err : hpke_receiver_open(receiver, aad, sealed, to);
 }

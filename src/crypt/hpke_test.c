@@ -56,7 +56,8 @@ static void aes256_with_the_same_keys(void **state) {
     EVP_PKEY *ephemeral SD_CLEANUP(pkey_free) = private_key(SK_EPHEMERAL);
     assert_int_equal(hpke_seal_with(ephemeral, pk_r.b, hex_span(&info), hex_span(&aad), hex_span(&plain), &sealed), SD_OK);
     assert_hex(buf_span(&sealed),
-               PK_EPHEMERAL "090b7dc225419f7da9e8b460becfbb96a26c7964d79b8010d397fa838530a32a397b14f5776db19ff5e57734e0");
+               PK_EPHEMERAL "00000000"
+                            "090b7dc225419f7da9e8b460becfbb96a26c7964d79b8010d397fa838530a32a397b14f5776db19ff5e57734e0");
     assert_int_equal(secret_copy(hex_span(&sk_r), &secret), SD_OK);
     assert_int_equal(hpke_open(&secret, hex_span(&info), hex_span(&aad), buf_span(&sealed), &back), SD_OK);
     assert_true(span_eq(buf_span(&back), hex_span(&plain)));
@@ -74,7 +75,7 @@ static void round_trip_and_forgeries(void **state) {
     assert_int_equal(hpke_keypair(&other, other_pub), SD_OK);
     assert_memory_not_equal(pub, other_pub, KEY_BYTES);
     assert_int_equal(hpke_seal(pub, SPAN("info"), SPAN("aad"), SPAN("a letter's key"), &sealed), SD_OK);
-    assert_int_equal(sealed.n, KEY_BYTES + 14 + GCM_TAG_BYTES);
+    assert_int_equal(sealed.n, KEY_BYTES + 4 + 14 + GCM_TAG_BYTES);
     for (size_t i = 0; i < sealed.n; i++) {
         sealed.p[i] ^= 0x40;
         assert_int_equal(hpke_open(&own, SPAN("info"), SPAN("aad"), buf_span(&sealed), &back), SD_ERR_FORGED);
@@ -117,12 +118,67 @@ static void two_seals_differ(void **state) {
     assert_memory_not_equal(two.p, two.p + two.n / 2, KEY_BYTES);
 }
 
+/* RFC 9180 §5.2: one encapsulation, a nonce per record; they open in any order, and only under their own number. */
+static void several_records_of_one_sender(void **state) {
+    (void)state;
+    struct secret own SD_CLEANUP(secret_free) = {0};
+    struct hpke_sender *sender SD_CLEANUP(hpke_sender_free) = NULL;
+    struct hpke_receiver *receiver SD_CLEANUP(hpke_receiver_free) = NULL;
+    uint8_t pub[KEY_BYTES];
+    struct buf records[300];
+    assert_int_equal(hpke_keypair(&own, pub), SD_OK);
+    assert_int_equal(hpke_sender_new(pub, SPAN("info"), &sender), SD_OK);
+    assert_int_equal(hpke_receiver_new(&own, SPAN("info"), &receiver), SD_OK);
+    for (size_t i = 0; i < SD_COUNT(records); i++) {
+        records[i] = buf_new(100);
+        assert_int_equal(hpke_sender_seal(sender, SPAN("aad"), SPAN("same text"), &records[i]), SD_OK);
+    }
+    assert_int_equal(hpke_sender_count(sender), SD_COUNT(records));
+    for (size_t i = SD_COUNT(records); i-- > 0;) {
+        struct buf plain SD_CLEANUP(buf_free) = buf_new(100);
+        assert_int_equal(hpke_receiver_open(receiver, SPAN("aad"), buf_span(&records[i]), &plain), SD_OK);
+        assert_true(span_eq(buf_span(&plain), SPAN("same text")));
+        assert_int_equal(hpke_receiver_open(receiver, SPAN("other"), buf_span(&records[i]), &plain), SD_ERR_FORGED);
+        assert_int_equal(hpke_open(&own, SPAN("info"), SPAN("aad"), buf_span(&records[i]), &plain), SD_OK);
+        if (i) /* no nonce twice */
+            assert_memory_not_equal(records[i].p + KEY_BYTES + 4, records[i - 1].p + KEY_BYTES + 4, 9);
+        records[i].p[KEY_BYTES] ^= 1; /* another number */
+        assert_int_equal(hpke_receiver_open(receiver, SPAN("aad"), buf_span(&records[i]), &plain), SD_ERR_FORGED);
+        buf_free(&records[i]);
+    }
+}
+
+/* More senders than are remembered, mixed, with garbage between them. */
+static void many_senders(void **state) {
+    (void)state;
+    struct secret own SD_CLEANUP(secret_free) = {0};
+    struct hpke_receiver *receiver SD_CLEANUP(hpke_receiver_free) = NULL;
+    struct hpke_sender *senders[20] = {0};
+    uint8_t pub[KEY_BYTES];
+    assert_int_equal(hpke_keypair(&own, pub), SD_OK);
+    assert_int_equal(hpke_receiver_new(&own, SPAN_NONE, &receiver), SD_OK);
+    for (size_t i = 0; i < SD_COUNT(senders); i++)
+        assert_int_equal(hpke_sender_new(pub, SPAN_NONE, &senders[i]), SD_OK);
+    for (size_t round = 0; round < 60; round++) {
+        struct buf sealed SD_CLEANUP(buf_free) = buf_new(100);
+        struct buf plain SD_CLEANUP(buf_free) = buf_new(100);
+        assert_int_equal(hpke_sender_seal(senders[round * 7 % SD_COUNT(senders)], SPAN_NONE, SPAN("x"), &sealed), SD_OK);
+        assert_int_equal(hpke_receiver_open(receiver, SPAN_NONE, buf_span(&sealed), &plain), SD_OK);
+        sealed.p[0] ^= 1;
+        assert_int_equal(hpke_receiver_open(receiver, SPAN_NONE, buf_span(&sealed), &plain), SD_ERR_FORGED);
+    }
+    for (size_t i = 0; i < SD_COUNT(senders); i++)
+        hpke_sender_free(&senders[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc9180_a1),
         cmocka_unit_test(aes256_with_the_same_keys),
         cmocka_unit_test(round_trip_and_forgeries),
         cmocka_unit_test(points_of_low_order),
+        cmocka_unit_test(several_records_of_one_sender),
+        cmocka_unit_test(many_senders),
         cmocka_unit_test(two_seals_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

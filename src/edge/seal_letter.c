@@ -1,9 +1,9 @@
 #include "edge/seal_letter.h"
 
 #include "auth/auth.h"
+#include "edge/card_sealer.h"
 #include "edge/intake.h"
 
-#define ADOPTION_INFO SPAN("sealdesk intake v1")
 #define FACET_MAX ((size_t)26 * 1024 * 1024) /* cards.def: PAYLOAD of a facet */
 
 struct facet_iter {
@@ -168,7 +168,7 @@ static enum sd_err put_card(const struct letter *letter, const struct intake_key
                                      .tokens = tokens,
                                      .automatic = letter->automatic};
     enum sd_err err = cards_adoption_v1_encode(&plain, &card);
-    return err ? err : hpke_seal(key->public_key, ADOPTION_INFO, header, buf_span(&plain.body), to);
+    return err ? err : card_seal(key, header, buf_span(&plain.body), to);
 }
 
 /* cards_intake_record_v1: header, sealed card, facets; the facets, which may be large, are sealed where they belong. */
