@@ -9,15 +9,15 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct hpke_sender *sender; /* under lock, like all below */
-static uint8_t sender_key_id[sizeof((struct intake_key *)0)->id];
+static uint8_t sender_public_key[KEY_BYTES];
 static struct deadline sender_until;
 
 static enum sd_err fresh_sender(const struct intake_key *key) {
     if (sender && hpke_sender_count(sender) < CARD_SEALER_LETTERS && !deadline_passed(sender_until) &&
-        memcmp(sender_key_id, key->id, sizeof sender_key_id) == 0)
+        memcmp(sender_public_key, key->public_key, KEY_BYTES) == 0)
         return SD_OK;
     hpke_sender_free(&sender);
-    memcpy(sender_key_id, key->id, sizeof sender_key_id);
+    memcpy(sender_public_key, key->public_key, KEY_BYTES);
     sender_until = deadline_in_ms(CARD_SEALER_MS);
     return hpke_sender_new(key->public_key, ADOPTION_INFO, &sender);
 }
