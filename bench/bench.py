@@ -96,11 +96,13 @@ class Bench:
             system.check_stored()
 
     def measure(self, system, sessions):
+        system.check_alive()
         before, start = system.cpu(), time.monotonic()
         with measure.PeakMemory(system.pids) as memory:
             result = self.load(system, "list", CLIENT, "--sessions", sessions, "--seconds", self.seconds)
             self.settle(system)
             done = time.monotonic() - start
+        system.check_alive()
         after = system.cpu()
         n = max(result["accepted"], 1)
         result["done_rate"] = n / done if system.deferred else result["rate"]
@@ -122,6 +124,7 @@ class Bench:
         for sessions in SESSIONS:
             found[sessions] = self.measure(system, sessions)
             accepted += found[sessions]["accepted"]
+        found["accepted"] = accepted
         found["lost"] = accepted - (system.kept() - kept) if kept is not None else None
         found["idle_after_pss_mb"] = measure.pss_mb(system.pids())
         system.stop()

@@ -23,6 +23,10 @@ if ! unshare -m -n -p --fork true 2>/dev/null; then
   exit 77
 fi
 
+for program in ip mount unshare ninja /usr/bin/python3; do
+  command -v "$program" >/dev/null || { echo "make bench needs $program (Debian: iproute2, util-linux, ninja-build, python3)" >&2; exit 69; }
+done
+
 mkdir -p "$work"
 programs=(bench/bench-load bench/bench-floor bench/bench-parts)
 ninja -C "$build" "${programs[@]}" >"$work/ninja.log" 2>&1 || { tail -20 "$work/ninja.log" >&2; exit 1; }

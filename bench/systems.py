@@ -1,9 +1,11 @@
 """The systems under load. Each is started, says which processes are its parts, and says when all accepted mail is where it belongs."""
+import contextlib
 import json
 import os
 import pathlib
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -48,6 +50,11 @@ class System:
 
     def role(self, part, process_name):
         return part
+
+    def check_alive(self):
+        for part, process in self.parts.items():
+            if process.poll() is not None:
+                raise SystemExit(f"bench: {part} of {self.name} has ended by itself (see {self.bench.work}/log)")
 
     def tree(self):
         return {pid: (part, *rest) for part, process in self.parts.items() for pid, rest in measure.tree([process.pid]).items()}
@@ -124,8 +131,8 @@ class Sealdesk(System):
         database = next((self.dir / "store").glob("*.db"), None)
         if not database:
             return None
-        done = subprocess.run(["sqlite3", "-readonly", str(database), "SELECT count(*) FROM message"], capture_output=True, text=True)
-        return int(done.stdout) if done.returncode == 0 else None
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
+            return store.execute("SELECT count(*) FROM message").fetchone()[0]
 
 
 class Peer(System):
@@ -217,6 +224,8 @@ class Peer(System):
         wait_for(lambda: greets(self.port), 30, "postfix")
 
     def stop(self):
+        if "postfix" in self.parts:  # its master is not the process that was started, and would stay
+            subprocess.run(self.chroot("/usr/sbin/postfix", "stop"), capture_output=True)
         super().stop()
         for part in ("opendkim", "opendmarc"):
             (self.root / "run" / part / "socket").unlink(missing_ok=True)
