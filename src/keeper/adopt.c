@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-#define HPKE_INFO "sealdesk intake v1"
 #define CARD_MAX_BYTES ((size_t)64 * 1024)
 #define HEADER_VERSION 1
 
@@ -32,19 +31,19 @@ static enum adopt_outcome refused(struct letter *letter, const char *reason) {
 
 /* Header and card in order, and the card authentic: else the letter is refused. Errors are ours. */
 static enum sd_err open_card(struct keeper *k, const struct cards_adopt_v1 *record, struct letter *letter) {
-    const struct secret *key = NULL;
+    struct hpke_receiver *receiver = NULL;
     if (letter->header.version != HEADER_VERSION) {
         refused(letter, "unknown-version");
         return SD_OK;
     }
-    enum sd_err err = intake_key_private(k, letter->header.key_id, &key);
+    enum sd_err err = intake_key_receiver(k, letter->header.key_id, &receiver);
     if (err == SD_ERR_NOTFOUND) {
         refused(letter, "intake-key-gone");
         return SD_OK;
     }
     if (err)
         return err;
-    err = hpke_open(key, SPAN(HPKE_INFO), record->header, record->sealed_card, &letter->plain);
+    err = hpke_receiver_open(receiver, record->header, record->sealed_card, &letter->plain);
     if (err == SD_ERR_FORGED || err == SD_ERR_PARSE || err == SD_ERR_LIMIT) {
         refused(letter, "does-not-authenticate");
         return SD_OK;

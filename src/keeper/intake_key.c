@@ -36,21 +36,27 @@ static enum sd_err unwrap_private(struct keeper *k, struct span id, struct secre
     return end ? end : err;
 }
 
-enum sd_err intake_key_private(struct keeper *k, struct span id, const struct secret **ret) {
+static enum sd_err make_receiver(struct keeper *k, struct span id, struct hpke_receiver **ret) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    enum sd_err err = unwrap_private(k, id, &key);
+    return err ? err : hpke_receiver_new(&key, INTAKE_INFO, ret);
+}
+
+enum sd_err intake_key_receiver(struct keeper *k, struct span id, struct hpke_receiver **ret) {
     for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
-        if (k->intake_cache[i].key.n && span_eq(id, span_of(k->intake_cache[i].id, ID_BYTES))) {
-            *ret = &k->intake_cache[i].key;
+        if (k->intake_cache[i].receiver && span_eq(id, span_of(k->intake_cache[i].id, ID_BYTES))) {
+            *ret = k->intake_cache[i].receiver;
             return SD_OK;
         }
-    struct secret key = {0};
-    enum sd_err err = id.n == ID_BYTES ? unwrap_private(k, id, &key) : SD_ERR_NOTFOUND;
+    struct hpke_receiver *receiver = NULL;
+    enum sd_err err = id.n == ID_BYTES ? make_receiver(k, id, &receiver) : SD_ERR_NOTFOUND;
     if (err)
         return err;
     size_t at = k->intake_victim++ % SD_COUNT(k->intake_cache);
-    secret_free(&k->intake_cache[at].key);
+    hpke_receiver_free(&k->intake_cache[at].receiver);
     memcpy(k->intake_cache[at].id, id.p, ID_BYTES);
-    k->intake_cache[at].key = key;
-    *ret = &k->intake_cache[at].key;
+    k->intake_cache[at].receiver = receiver;
+    *ret = receiver;
     return SD_OK;
 }
 
@@ -112,8 +118,8 @@ static enum sd_err destroy(struct keeper *k, struct span id, struct records *rec
     query_blob(&q, id);
     enum sd_err err = query_run(&q);
     for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
-        if (k->intake_cache[i].key.n && span_eq(id, span_of(k->intake_cache[i].id, ID_BYTES)))
-            secret_free(&k->intake_cache[i].key);
+        if (k->intake_cache[i].receiver && span_eq(id, span_of(k->intake_cache[i].id, ID_BYTES)))
+            hpke_receiver_free(&k->intake_cache[i].receiver);
     records_add_changed(records, &(struct leaf){.actor = ACTOR_SYSTEM,
                                                 .action = "destroy-intake-key",
                                                 .object = "intake-key",

@@ -70,7 +70,7 @@ struct keeper {
     int64_t cleaned_ms; /* when expired rows were last removed */
     struct {
         uint8_t id[ID_BYTES];
-        struct secret key;
+        struct hpke_receiver *receiver; /* NULL: free */
     } intake_cache[4];
     unsigned intake_victim;
 };
@@ -172,7 +172,8 @@ enum sd_err queue_find(struct keeper *k, struct span name, struct queue_row *ret
 
 /* ---- intake keys (intake_key.c) ---- */
 enum sd_err intake_key_make(struct keeper *k) SD_MUST_CHECK;
-enum sd_err intake_key_private(struct keeper *k, struct span id, const struct secret **ret) SD_MUST_CHECK;
+#define INTAKE_INFO SPAN("sealdesk intake v1") /* HPKE: what the key is for */
+enum sd_err intake_key_receiver(struct keeper *k, struct span id, struct hpke_receiver **ret) SD_MUST_CHECK;
 
 /* HMAC of an address, lower case. */
 enum sd_err participant_hash(struct keeper *k, struct span address, struct sha256 *ret) SD_MUST_CHECK;

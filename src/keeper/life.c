@@ -365,7 +365,7 @@ void keeper_close(struct keeper **ref) {
     audit_close(&k->audit);
     pages_forget(&k->pages);
     for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
-        secret_free(&k->intake_cache[i].key);
+        hpke_receiver_free(&k->intake_cache[i].receiver);
     for (size_t i = 0; i < k->domain_count; i++)
         buf_free(&k->domains[i]);
     dkim_free(k);
