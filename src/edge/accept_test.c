@@ -315,6 +315,36 @@ static void a_verdict_that_does_not_come(void **state) {
     ipc_msg_free(&msg);
 }
 
+static enum judge_outcome judge_text(const char *letter, int64_t ms) {
+    static const uint8_t ip[16];
+    struct inspect_judge_req req = {.ip = span_of(ip, 16), .letter = span_cstr(letter)};
+    struct inspect_judge_rep rep;
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    return judge_letter(rig.edge.judge, &req, deadline_in_ms(ms), &msg, &rep);
+}
+
+static void *hang_one(SD_UNUSED void *arg) {
+    return judge_text("X-Test: hang\r\n\r\n", 1500) == JUDGE_TIMEOUT ? NULL : &rig;
+}
+
+/* One that hangs keeps the letter it has, and gets no more while another has fewer. */
+static void a_worker_that_hangs_is_left_alone(void **state) {
+    (void)state;
+    pthread_t thread;
+    void *unexpected = NULL;
+    assert_int_equal(pthread_create(&thread, NULL, hang_one, NULL), 0);
+    struct deadline patience = deadline_in_ms(1000);
+    while (rig_judged(&rig, 0) + rig_judged(&rig, 1) == 0)
+        assert_false(deadline_passed(patience));
+    size_t hung = rig_judged(&rig, 0) ? 0 : 1;
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(judge_text("Subject: x\r\n\r\n", 5000), JUDGE_DONE);
+    assert_int_equal(rig_judged(&rig, hung), 1);
+    assert_int_equal(rig_judged(&rig, 1 - hung), 6);
+    assert_int_equal(pthread_join(thread, &unexpected), 0);
+    assert_null(unexpected);
+}
+
 static void facets_are_checked(void **state) {
     (void)state;
     struct buf facets SD_CLEANUP(buf_free) = buf_new(1 << 16);
@@ -347,6 +377,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_letter_that_breaks_the_parser_is_quarantined, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_innocent_are_judged_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_verdict_that_does_not_come, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_worker_that_hangs_is_left_alone, set_up, tear_down),
         cmocka_unit_test(facets_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

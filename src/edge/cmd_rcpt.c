@@ -32,7 +32,9 @@ void cmd_rcpt(struct session *s, struct span args) {
         return;
     }
     const struct queue *queue = queues_find(&s->edge->queues, &path, &token);
-    if (span_trim(rest).n)
+    if (path.is_international) /* RFC 6531 §3.5: as at MAIL; its bytes would stand in our Received field */
+        session_refuse(s, "553 5.6.7 Internationalised addresses are not supported");
+    else if (span_trim(rest).n)
         session_refuse(s, "555 5.5.4 Unknown RCPT parameter");
     else if (!queue)
         session_refuse(s, "550 5.1.1 No such recipient here");

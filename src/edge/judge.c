@@ -53,19 +53,22 @@ static bool wait_for_change(struct judge *judge, struct deadline deadline) {
     return pthread_cond_timedwait(&judge->changed, &judge->lock, &until) != ETIMEDOUT;
 }
 
-/* Under the lock: the next worker in turn that is free for us; one with a channel before one without. judge->count: none. */
+/* Under the lock: the worker that is free for us and has the fewest letters in hand, so that one that hangs is left alone;
+ * among equals the next in turn; one with a channel before one without. judge->count: none. */
 static size_t in_turn(struct judge *judge, size_t not_this) {
+    size_t best = judge->count;
     size_t spare = judge->count;
     for (size_t i = 0; i < judge->count; i++) {
         size_t at = (judge->next + i) % judge->count;
         if (judge->workers[at].reserved)
             continue;
-        if (at != not_this && !ipc_client_broken(judge->workers[at].client))
-            return at;
+        bool fit = at != not_this && !ipc_client_broken(judge->workers[at].client);
+        if (fit && (best == judge->count || judge->workers[at].in_flight < judge->workers[best].in_flight))
+            best = at;
         if (spare == judge->count || spare == not_this)
             spare = at;
     }
-    return spare;
+    return best < judge->count ? best : spare;
 }
 
 /* A worker among others. */

@@ -1,8 +1,8 @@
 /*
- * judge.h - asks the inspectors about a letter: round robin over the workers, and the rule that hostile input costs little
- * (design.md, promise 6). A letter whose worker dies while judging is asked about once more, alone on another worker; when that
- * one dies too, the letter breaks the parser. All letters that were in flight with it go the same way, one after the other, so
- * only the guilty one is left.
+ * judge.h - asks the inspectors about a letter: the least busy worker, in turn among equals, and the rule that hostile input
+ * costs little (design.md, promise 6). A letter whose worker dies while judging is asked about once more, alone on another
+ * worker; when that one dies too, the letter breaks the parser. All letters that were in flight with it go the same way, one
+ * after the other, so only the guilty one is left.
  */
 #ifndef SD_EDGE_JUDGE_H
 #define SD_EDGE_JUDGE_H

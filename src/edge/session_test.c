@@ -159,6 +159,8 @@ static void parameters_of_mail_and_rcpt(void **state) {
         {"RCPT TO:<support@sealdesk.example> NOTIFY=NEVER", "555"},
         {"RCPT FROM:<support@sealdesk.example>", "501"},
         {"RCPT TO:support@sealdesk.example", "501"},
+        {"RCPT TO:<support+\xff@sealdesk.example>", "553"}, /* not even UTF-8, and it would stand in our Received field */
+        {"RCPT TO:<support+\xc3\xa9@sealdesk.example>", "553"},
     };
     for (size_t i = 0; i < SD_COUNT(mail); i++) {
         char input[256], expected[64];

@@ -108,6 +108,7 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
                                     .message_id_hash = span_of(hash, sizeof hash)};
     pthread_mutex_lock(&rig->lock);
     remember(rig, req);
+    worker->judged++;
     if (++rig->in_flight > rig->most_in_flight)
         rig->most_in_flight = rig->in_flight;
     pthread_mutex_unlock(&rig->lock);
@@ -131,6 +132,13 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
     else
         inspect_judge_reply(call, &rep);
     return SD_OK;
+}
+
+size_t rig_judged(struct rig *rig, size_t worker) {
+    pthread_mutex_lock(&rig->lock);
+    size_t judged = rig->workers[worker].judged;
+    pthread_mutex_unlock(&rig->lock);
+    return judged;
 }
 
 static bool is_away(struct rig *rig) {

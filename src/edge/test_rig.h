@@ -18,7 +18,8 @@ struct rig_worker {
     struct rig *rig;
     struct ipc_client *client;
     pthread_t thread;
-    int fd; /* the inspector's end */
+    int fd;        /* the inspector's end */
+    size_t judged; /* letters it was asked about */
 };
 
 struct rig {
@@ -49,6 +50,8 @@ void rig_stop(struct rig *rig); /* removes the directory */
  * thread.
  */
 void rig_talk(struct rig *rig, struct span input, size_t chunk, struct buf *replies);
+
+size_t rig_judged(struct rig *rig, size_t worker);
 
 /* One record of the intake, opened as the keeper and the desk would. */
 struct rig_record {
