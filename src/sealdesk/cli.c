@@ -52,8 +52,7 @@ enum sd_err load_common(const struct common_options *options, struct settings **
 
 /* Nobody serves the directory: a keeper of our own, joined to nobody but us. */
 static enum sd_err start_own(const struct settings *settings, struct door *door) {
-    door->own =
-        (struct supervisor){.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
+    door->own = supervisor_new(settings);
     (void)signal(SIGPIPE, SIG_IGN);
     log_setup("sealdesk", LOG_LEVEL_WARN);
     enum sd_err err = lock_data_dir(settings, &door->own.lock_fd);
@@ -97,8 +96,7 @@ enum sd_err door_open(const struct settings *settings, struct door *door) {
 }
 
 void door_close(struct door *door) {
-    if (door->keeper)
-        ipc_client_attach(door->keeper, -1);
+    ipc_client_free(&door->keeper);
     if (!door->is_own)
         return;
     supervisor_stop(&door->own);

@@ -94,6 +94,7 @@ static enum sd_err ask(struct supervisor *s, const struct inspect_judge_req *req
         err = supervisor_connect(s, "inspect", PEER_ADMIN, &inspect);
     if (err == SD_OK)
         err = inspect_judge_call(inspect, req, deadline_in_ms(JUDGE_MS), &msg, &rep);
+    ipc_client_free(&inspect);
     if (err)
         return err;
     (void)printf("%.*s\n", SPAN_FMT(rep.verdict));
@@ -136,7 +137,7 @@ static int judge(struct verify_options *o, const struct inspect_judge_req *req) 
         err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides, o->common.override_count,
                             &settings);
     if (err == SD_OK) {
-        struct supervisor s = {.settings = settings, .intake_bell = -1, .outbound_bell = -1, .status_fd = -1, .lock_fd = -1};
+        struct supervisor s = supervisor_new(settings);
         err = ask(&s, req, &status);
         supervisor_stop(&s);
     }

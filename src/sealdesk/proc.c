@@ -1,4 +1,4 @@
-#include "sealdesk/proc.h"
+#include "sealdesk/control.h"
 
 #include <sys/stat.h>
 
@@ -16,19 +16,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CONTROL_MS 15000     /* prepare may read certificates, the keeper opens its database */
 #define BACK_OFF_FIRST_MS 50 /* a role that dies once is back at once */
 #define BACK_OFF_MAX_MS 10000
+#define KILL_MS 2000             /* from SIGKILL to the end; only a broken disk makes it longer */
 #define BACK_OFF_FORGET_MS 30000 /* has run so long: the next death counts as the first */
 
 static const struct role_kind kinds[] = {
-    {"edge", FOR_EDGE, PEER_EDGE, 0, GROUP_INTAKE, 0},
-    {"dns", FOR_DNS, PEER_DNS, 1, 1, 0},
-    {"inspect", FOR_INSPECT, PEER_INSPECT, 2, 2, 0},
-    {"keeper", FOR_KEEPER, PEER_KEEPER, 3, 3, 0},
-    {"clerk", FOR_CLERK, PEER_CLERK, 4, GROUP_STORE, GROUP_INTAKE},
-    {"courier", FOR_COURIER, PEER_COURIER, 5, GROUP_STORE, 0},
-    {"desk", FOR_DESK, PEER_DESK, 6, GROUP_STORE, 0},
+    {"edge", FOR_EDGE, PEER_EDGE, 0, GROUP_INTAKE, 0, 0},
+    {"dns", FOR_DNS, PEER_DNS, 1, 1, 0, 2},
+    {"inspect", FOR_INSPECT, PEER_INSPECT, 2, 2, 0, 2},
+    {"keeper", FOR_KEEPER, PEER_KEEPER, 3, 3, 0, 3},
+    {"clerk", FOR_CLERK, PEER_CLERK, 4, GROUP_STORE, GROUP_INTAKE, 1},
+    {"courier", FOR_COURIER, PEER_COURIER, 5, GROUP_STORE, 0, 0},
+    {"desk", FOR_DESK, PEER_DESK, 6, GROUP_STORE, 0, 0},
 };
 
 const struct role_kind *role_kind(const char *name) {
@@ -57,13 +57,13 @@ static char **child_environment(void) {
     return environment;
 }
 
-static _Noreturn void run_child(const char *program, const char *name, int control, pid_t parent) {
+static _Noreturn void run_child(const char *program, const char *name, int control, int held_fd, pid_t parent) {
     char *arguments[] = {(char *)(uintptr_t)name, NULL};
     sigset_t none;
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* until the role drops its user; from then on the control channel's end stops it */
-    if (getppid() != parent || dup2(control, 3) != 3)
+    if (getppid() != parent || (held_fd >= 0 && fcntl(held_fd, F_DUPFD, 10) < 0) || dup2(control, 3) != 3)
         _exit(1);
     if (control == 3 && fcntl(3, F_SETFD, 0) != 0)
         _exit(1);
@@ -83,7 +83,7 @@ static _Noreturn void run_child(const char *program, const char *name, int contr
     _exit(127);
 }
 
-static enum sd_err fork_role(struct proc *proc, int control) {
+static enum sd_err fork_role(struct proc *proc, int control, int held_fd) {
     char program[4096];
     char name[64];
     if (snprintf(program, sizeof program, "%s/sealdesk-%s", libexec_dir(), proc->kind->name) >= (int)sizeof program ||
@@ -98,45 +98,19 @@ static enum sd_err fork_role(struct proc *proc, int control) {
     if (pid < 0)
         return sd_err_from_errno(errno);
     if (pid == 0)
-        run_child(program, name, control, parent);
+        run_child(program, name, control, held_fd, parent);
     proc->pid = pid;
     return SD_OK;
 }
 
-static enum sd_err send_start(struct proc *proc, const struct settings *settings) {
-    struct buf lines SD_CLEANUP(buf_free) = buf_new(1024 * 1024);
-    struct buf raw SD_CLEANUP(buf_free) = buf_new(64);
-    bool root = geteuid() == 0;
-    uint32_t base = (uint32_t)settings_int(settings, "run.uid_base");
-    settings_lines(settings, proc->kind->settings, &lines);
-    struct control_start_req req = {
-        .role = span_cstr(proc->kind->name),
-        .instance = proc->instance,
-        .uid = root ? base + proc->kind->uid_offset : getuid(),
-        .gid = root ? base + proc->kind->gid_offset : getgid(),
-        .landlock_abi_max = (uint8_t)settings_int(settings, "sandbox.landlock_abi"),
-        .sandbox_require = settings_bool(settings, "sandbox.require"),
-        .config = buf_span(&lines),
-    };
-    if (root && proc->kind->extra_gid_offset) {
-        struct buf group SD_CLEANUP(buf_free) = buf_new(4);
-        buf_u32(&group, base + proc->kind->extra_gid_offset);
-        ipc_list_add(&req.groups, &raw, buf_span(&group));
-    }
-    enum sd_err err = buf_err(&lines);
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct control_start_rep rep;
-    return err ? err : control_start_call(proc->control, &req, deadline_in_ms(CONTROL_MS), &msg, &rep);
-}
-
-enum sd_err proc_start(struct proc *proc, const struct settings *settings) {
+enum sd_err proc_start(struct proc *proc, const struct settings *settings, int held_fd) {
     int pair[2];
     enum sd_err err = ipc_pair(pair);
     if (err)
         return err;
     if (!proc->control)
         proc->control = ipc_client_new("control");
-    err = proc->control ? fork_role(proc, pair[1]) : SD_ERR_NOMEM;
+    err = proc->control ? fork_role(proc, pair[1], held_fd) : SD_ERR_NOMEM;
     (void)close(pair[1]);
     if (err) {
         (void)close(pair[0]);
@@ -144,106 +118,79 @@ enum sd_err proc_start(struct proc *proc, const struct settings *settings) {
     }
     ipc_client_attach(proc->control, pair[0]);
     proc->since_ms = clock_unix_ms();
+    proc->started_ns = clock_mono_ns();
     proc->ready = false;
-    err = send_start(proc, settings);
-    if (err)
-        proc_kill(proc);
-    else
-        proc->state = PROC_STARTED;
-    return err;
-}
-
-/* control.link carries its descriptor beside the fields, so it is sent by hand. */
-enum sd_err proc_link(struct proc *proc, uint8_t kind, const char *name, uint32_t peer, uint16_t instance, int fd) {
-    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct control_link_req req = {.kind = kind, .name = span_cstr(name), .peer = peer, .instance = instance};
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct ipc_ticket *ticket = NULL;
-    enum sd_err err = control_link_req_encode(&out, &req);
-    out.fd = fd;
-    if (err == SD_OK)
-        err = ipc_start(proc->control, 2, &out, deadline_in_ms(CONTROL_MS), &ticket);
-    return err ? err : ipc_wait(proc->control, &ticket, deadline_in_ms(CONTROL_MS), &msg);
-}
-
-enum sd_err proc_go(struct proc *proc) {
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct control_go_rep rep;
-    enum sd_err err = control_go_call(proc->control, &(struct control_go_req){}, deadline_in_ms(CONTROL_MS), &msg, &rep);
-    if (err)
-        return err;
-    free(proc->sandbox);
-    proc->sandbox = strndup((const char *)rep.sandbox.p, rep.sandbox.n);
-    proc->state = PROC_RUNNING;
-    return SD_OK;
-}
-
-enum sd_err proc_ping(struct proc *proc, struct buf *broken) {
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct control_ping_rep rep;
-    enum sd_err err = control_ping_call(proc->control, &(struct control_ping_req){}, deadline_in_ms(CONTROL_MS), &msg, &rep);
-    if (err)
-        return err;
-    proc->ready = rep.ready;
-    proc->waiting = rep.waiting;
-    (void)snprintf(proc->reason, sizeof proc->reason, "%.*s", SPAN_FMT(rep.reason));
-    struct ipc_list_iter iter = ipc_list_start(rep.broken);
-    struct span service;
-    while (ipc_list_next(&iter, &service)) {
-        buf_put(broken, service);
-        buf_byte(broken, '\n');
-    }
-    return SD_OK;
+    proc->error = SD_OK;
+    proc->state = PROC_STARTING;
+    return proc_ask_start(proc, settings);
 }
 
 /* ---- its end ---- */
+
+static void wait_longer(struct proc *proc) {
+    bool was_long = clock_mono_ns() - proc->started_ns > (int64_t)BACK_OFF_FORGET_MS * 1000000;
+    proc->back_off_ms = proc->back_off_ms == 0 || was_long ? BACK_OFF_FIRST_MS : proc->back_off_ms * 2;
+    if (proc->back_off_ms > BACK_OFF_MAX_MS)
+        proc->back_off_ms = BACK_OFF_MAX_MS;
+    proc->start_after = deadline_in_ms(proc->back_off_ms);
+}
 
 void proc_died(struct proc *proc, int wait_status) {
     if (WIFSIGNALED(wait_status))
         log_warn("role.died", "role=%s instance=%u signal=%d", proc->kind->name, proc->instance, WTERMSIG(wait_status));
     else if (WEXITSTATUS(wait_status) != 0 || proc->state != PROC_STOPPED)
         log_warn("role.died", "role=%s instance=%u exit=%d", proc->kind->name, proc->instance, WEXITSTATUS(wait_status));
-    ipc_client_attach(proc->control, -1);
+    proc_forget(proc);
     proc->pid = 0;
-    proc->ready = false;
     if (proc->state == PROC_STOPPED)
         return;
-    bool was_long = clock_unix_ms() - proc->since_ms > BACK_OFF_FORGET_MS;
-    proc->back_off_ms = proc->back_off_ms == 0 || was_long ? BACK_OFF_FIRST_MS : proc->back_off_ms * 2;
-    if (proc->back_off_ms > BACK_OFF_MAX_MS)
-        proc->back_off_ms = BACK_OFF_MAX_MS;
-    proc->start_after = deadline_in_ms(proc->back_off_ms);
+    wait_longer(proc);
     proc->state = PROC_DOWN;
     proc->restarts++;
 }
 
-void proc_kill(struct proc *proc) {
-    int status = 0;
-    if (proc->pid <= 0)
-        return;
-    (void)kill(proc->pid, SIGKILL);
-    while (waitpid(proc->pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    proc_died(proc, status);
+void proc_kill(struct proc *proc, enum sd_err why) {
+    proc->error = why;
+    proc_forget(proc);
+    if (proc->pid > 0)
+        (void)kill(proc->pid, SIGKILL);
+    else
+        wait_longer(proc); /* it could not even be made */
+    if (proc->state != PROC_STOPPED)
+        proc->state = proc->pid > 0 ? PROC_ENDING : PROC_DOWN;
 }
 
-void proc_stop(struct proc *proc, struct deadline deadline) {
-    bool was_running = proc->state == PROC_RUNNING || proc->state == PROC_STARTED;
-    proc->state = PROC_STOPPED;
-    if (proc->pid <= 0)
-        return;
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct control_stop_rep rep;
-    enum sd_err err = was_running ? control_stop_call(proc->control, &(struct control_stop_req){}, deadline, &msg, &rep)
-                                  : SD_ERR_CLOSED;
+/* True when it has ended by then. */
+static bool wait_end(struct proc *proc, struct deadline deadline) {
     int status = 0;
-    struct deadline patience = deadline_in_ms(err ? 0 : 2000);
     while (waitpid(proc->pid, &status, WNOHANG) == 0) {
-        if (deadline_passed(patience)) {
-            proc_kill(proc);
-            return;
-        }
+        if (deadline_passed(deadline))
+            return false;
         (void)poll(NULL, 0, 5);
     }
     proc_died(proc, status);
+    return true;
+}
+
+void proc_ask_stop(struct proc *proc, struct deadline deadline) {
+    bool can_hear = proc->state == PROC_RUNNING || proc->state == PROC_JOINING;
+    proc->state = PROC_STOPPED;
+    proc->answer_by = deadline;
+    if (proc->pid > 0 && !(can_hear && proc_send_stop(proc)))
+        proc_kill(proc, SD_ERR_CLOSED);
+}
+
+/* The answer comes when everything is finished; the end right after it. */
+void proc_finish(struct proc *proc, struct deadline deadline) {
+    if (proc->pid <= 0 || wait_end(proc, deadline))
+        return;
+    log_warn("role.stop", "role=%s instance=%u killed, it did not end in time", proc->kind->name, proc->instance);
+    proc_kill(proc, SD_ERR_TIMEOUT);
+    (void)wait_end(proc, deadline_in_ms(KILL_MS));
+}
+
+void proc_free(struct proc *proc) {
+    ipc_client_free(&proc->control);
+    free(proc->sandbox);
+    proc->sandbox = NULL;
 }

@@ -5,7 +5,17 @@
 #include <string.h>
 
 static const char *state_text(const struct proc *p) {
-    return p->state == PROC_RUNNING ? (p->ready ? "ready" : "not ready") : p->state == PROC_STOPPED ? "stopped" : "down";
+    switch (p->state) {
+    case PROC_RUNNING:
+        return p->ready && !proc_is_silent(p) ? "ready" : "not ready";
+    case PROC_STARTING:
+    case PROC_JOINING:
+        return "starting";
+    case PROC_STOPPED:
+        return "stopped";
+    default:
+        return "down";
+    }
 }
 
 static bool put_reasons(const struct supervisor *s, struct json_out *j) {
@@ -13,10 +23,11 @@ static bool put_reasons(const struct supervisor *s, struct json_out *j) {
     json_array(j, "reasons");
     for (size_t i = 0; i < s->proc_count; i++) {
         const struct proc *p = &s->procs[i];
-        if (p->state == PROC_RUNNING && p->ready)
+        const char *reason = proc_is_silent(p) ? "it does not answer" : p->reason;
+        if (p->state == PROC_RUNNING && p->ready && !proc_is_silent(p))
             continue;
         char text[400];
-        (void)snprintf(text, sizeof text, "%s is %s%s%s", p->kind->name, state_text(p), p->reason[0] ? ": " : "", p->reason);
+        (void)snprintf(text, sizeof text, "%s is %s%s%s", p->kind->name, state_text(p), reason[0] ? ": " : "", reason);
         json_cstr(j, NULL, text);
         ready = false;
     }

@@ -1,5 +1,7 @@
 #include "sealdesk/supervisor.h"
 
+#include "core/log.h"
+
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ static const struct {
 } bells[] = {{"edge", "intake"}, {"clerk", "intake"}, {"desk", "outbound"}, {"courier", "outbound"}};
 
 static bool alive(const struct proc *p) {
-    return p->state == PROC_STARTED || p->state == PROC_RUNNING;
+    return p->state == PROC_JOINING || p->state == PROC_RUNNING;
 }
 
 /* The name by which a client knows this instance. */
@@ -50,7 +52,9 @@ static bool joined_by(const struct edge *edge, const struct proc *client, const 
            !(edge->first_only && service->instance != 0);
 }
 
-static enum sd_err join_with(struct proc *a, struct proc *b) {
+/* A peer that cannot be told now is hung or dying: that is no failure of this process. The client at either end misses its
+ * channel and says so at its next ping (topology_rejoin). */
+static void join_with(struct proc *a, struct proc *b) {
     enum sd_err err = SD_OK;
     for (size_t i = 0; i < SD_COUNT(edges) && err == SD_OK; i++) {
         if (joined_by(&edges[i], a, b))
@@ -58,7 +62,8 @@ static enum sd_err join_with(struct proc *a, struct proc *b) {
         else if (joined_by(&edges[i], b, a))
             err = join_pair(b, a);
     }
-    return err;
+    if (err)
+        log_warn("role.join", "roles=%s,%s error=%s", a->kind->name, b->kind->name, sd_err_name(err));
 }
 
 static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
@@ -77,7 +82,7 @@ enum sd_err topology_join(struct supervisor *s, struct proc *proc) {
     enum sd_err err = hand_over(s, proc);
     for (size_t i = 0; i < s->proc_count && err == SD_OK; i++)
         if (&s->procs[i] != proc && alive(&s->procs[i]))
-            err = join_with(proc, &s->procs[i]);
+            join_with(proc, &s->procs[i]);
     return err;
 }
 

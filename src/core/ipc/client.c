@@ -122,6 +122,13 @@ bool ipc_client_broken(struct ipc_client *client) {
     return broken;
 }
 
+int ipc_client_fd(struct ipc_client *client) {
+    pthread_mutex_lock(&client->lock);
+    int fd = client->channel ? client->channel->fd : -1;
+    pthread_mutex_unlock(&client->lock);
+    return fd;
+}
+
 static struct ipc_ticket *ticket_new(void) {
     struct ipc_ticket *ticket = calloc(1, sizeof *ticket);
     if (ticket)
@@ -261,4 +268,15 @@ enum sd_err ipc_wait(struct ipc_client *client, struct ipc_ticket **ticket, stru
     ticket_free(t);
     *ticket = NULL;
     return err;
+}
+
+bool ipc_answered(struct ipc_client *client, struct ipc_ticket *ticket) {
+    bool more = true;
+    pthread_mutex_lock(&client->lock);
+    while (!ticket->done && !client->has_leader && more)
+        more = lead(client, deadline_in_ms(0));
+    bool done = ticket->done;
+    pass_the_lead(client);
+    pthread_mutex_unlock(&client->lock);
+    return done;
 }

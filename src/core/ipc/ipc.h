@@ -100,6 +100,8 @@ void ipc_client_free(struct ipc_client **client); /* nobody may be using it; pro
 /* A new channel (after the service restarted); calls on the old one fail with SD_ERR_UNAVAILABLE. fd -1 detaches. */
 void ipc_client_attach(struct ipc_client *client, int fd);
 bool ipc_client_broken(struct ipc_client *client); /* no channel, or its peer is gone */
+/* For poll(2), by whoever alone uses the client and attaches to it; -1 when there is no channel. */
+int ipc_client_fd(struct ipc_client *client);
 /* Sends; waits for a channel for at most IPC_ATTACH_MS when there is none. */
 #define IPC_ATTACH_MS 3000
 enum sd_err ipc_start(struct ipc_client *client, uint16_t op, const struct ipc_out *out, struct deadline deadline,
@@ -107,6 +109,8 @@ enum sd_err ipc_start(struct ipc_client *client, uint16_t op, const struct ipc_o
 /* Consumes the ticket whatever comes. SD_OK: the reply's own status is SD_OK; else the status or the failure. */
 enum sd_err ipc_wait(struct ipc_client *client, struct ipc_ticket **ticket, struct deadline deadline,
                      struct ipc_msg **ret) SD_MUST_CHECK;
+/* True once ipc_wait would not wait: takes what has come, and waits for nothing. */
+bool ipc_answered(struct ipc_client *client, struct ipc_ticket *ticket);
 
 /* ---- server ---- */
 
