@@ -42,6 +42,7 @@ class System:
     def __init__(self, bench):
         self.bench = bench
         self.parts = {}  # part -> Popen
+        self.accepted = 0  # letters that got their 250
 
     def spawn(self, part, command):
         log = open(self.bench.work / "log" / f"{self.name}-{part}", "ab")
