@@ -51,7 +51,7 @@ struct proc {
     struct deadline answer_by;
     struct ipc_ticket *links[LINKS_MAX];
     size_t link_count, links_before; /* not confirmed yet; of these, sent before the open question */
-    enum sd_err error; /* why it was last ended by us */
+    enum sd_err error;               /* why it was last ended by us */
     unsigned restarts;
     int64_t since_ms;   /* wall clock of the last start */
     int64_t started_ns; /* the same, monotonic */
