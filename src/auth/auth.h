@@ -141,6 +141,9 @@ enum sd_err auth_judge(const struct auth_envelope *envelope, const struct mail_m
                        const struct auth_policy *policy, const struct dns_source *dns, struct arena *arena,
                        struct auth_judgement *ret) SD_MUST_CHECK;
 
+/* What decoding showed after the sender was judged: it is held after all, and not verified, as if it had been known before. */
+enum sd_err auth_found_later(struct auth_judgement *judgement, mail_ambiguities found, struct arena *arena) SD_MUST_CHECK;
+
 /*
  * {"spf":…,"dkim":[…],"dmarc":…,"from":…,"ambiguities":[…],"signals":[…],"trust":…,"disposition":…,"smtp_reply":…} in the
  * shapes of docs/openapi.yaml and sealdesk-verify's output: spf{result,domain,identity,explanation},

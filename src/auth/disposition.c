@@ -71,6 +71,7 @@ static bool always(const struct facts *f) {
 }
 
 #define REPLY_ACCEPTED "250 2.0.0 accepted"
+#define REASON_SEVERE "Mail programs may read this message in different ways."
 
 /* The first rule that applies decides; the strictest come first. */
 static const struct rule {
@@ -88,7 +89,7 @@ static const struct rule {
     {fails_everything, DISPOSITION_REJECT,
      "550 5.7.26 Rejected by the DMARC policy of %s: SPF fails and there is no DKIM signature",
      "The claimed domain asks for refusal, its SPF forbids the sending address, and there is no signature."},
-    {severe, DISPOSITION_REVIEW, NULL, "Mail programs may read this message in different ways."},
+    {severe, DISPOSITION_REVIEW, NULL, REASON_SEVERE},
     {no_author, DISPOSITION_REVIEW, NULL, "It does not name one author with a domain."},
     {fails_policy, DISPOSITION_REVIEW, NULL, "It fails the DMARC policy of the domain it claims."},
     {fails_spf_alone, DISPOSITION_REVIEW, NULL, "The sending address is forbidden by the envelope sender's SPF record."},
@@ -185,5 +186,21 @@ enum sd_err disposition_decide(const struct claims *claims, bool has_message, st
     j->disposition = rule->disposition;
     j->disposition_reason = span_cstr(rule->reason);
     j->smtp_reply = reply_of(rule, j->trust_domain, arena);
+    return arena_err(arena);
+}
+
+enum sd_err auth_found_later(struct auth_judgement *j, mail_ambiguities found, struct arena *arena) {
+    bool passes = j->disposition == DISPOSITION_ACCEPT || j->disposition == DISPOSITION_FLAG;
+    j->ambiguities |= found;
+    if (!mail_ambiguity_severe(found))
+        return SD_OK;
+    if (passes) {
+        j->disposition = DISPOSITION_REVIEW;
+        j->disposition_reason = SPAN(REASON_SEVERE);
+    }
+    if (j->trust == TRUST_VERIFIED) {
+        j->trust = TRUST_UNVERIFIED;
+        j->trust_sentence = sentence_of(j->trust, j->trust_domain, arena);
+    }
     return arena_err(arena);
 }

@@ -5,7 +5,10 @@
 #include "crypt/crypt.h"
 #include "crypt/seal.h"
 
-#define BUNDLE_BYTES ((size_t)110 * 1024 * 1024)
+/* What attachments of one letter may hold together: one that is itself a message is listed, and so is what it holds. More stays
+ * in the source and flags the mail, as do attachments beyond LIMIT_ATTACHMENTS: nested messages would multiply 25 MiB by 20. */
+#define FILES_BYTES (2 * LIMIT_MESSAGE_BYTES)
+#define BUNDLE_BYTES (FILES_BYTES + (size_t)4 * 1024 * 1024) /* text, head card, frames */
 
 struct span lower_case(struct span s, struct arena *arena) {
     struct span copy = arena_span(arena, s);
@@ -81,8 +84,9 @@ static struct span reply_to(const struct mail_message *m) {
     return text_at_most(list.items[0].address, 320);
 }
 
-static void put_attachments(const struct mail_message *m, struct ipc_list *list, struct buf *raw, const uint64_t *sizes) {
-    for (size_t i = 0; i < m->part_count && list->count < LIMIT_ATTACHMENTS; i++) {
+static void put_attachments(const struct mail_message *m, struct ipc_list *list, struct buf *raw, const uint64_t *sizes,
+                            size_t count) {
+    for (size_t i = 0; i < m->part_count && list->count < count; i++) {
         const struct mail_part *part = &m->parts[i];
         if (!part->is_attachment || part->is_multipart)
             continue;
@@ -93,7 +97,8 @@ static void put_attachments(const struct mail_message *m, struct ipc_list *list,
     }
 }
 
-static void put_head(const struct mail_message *m, const struct auth_judgement *j, const uint64_t *sizes, struct buf *bundle) {
+static void put_head(const struct mail_message *m, const struct auth_judgement *j, const uint64_t *sizes, size_t count,
+                     struct buf *bundle) {
     struct head_parts parts SD_CLEANUP(head_parts_free) = head_parts_new();
     struct cards_head_v1 head = {
         .subject = text_at_most(mail_subject(m), LIMIT_SUBJECT_BYTES),
@@ -112,7 +117,7 @@ static void put_head(const struct mail_message *m, const struct auth_judgement *
     put_mailboxes(m, SPAN("To"), &head.to, &parts.to);
     put_mailboxes(m, SPAN("Cc"), &head.cc, &parts.cc);
     put_references(m, &head.references, &parts.references);
-    put_attachments(m, &head.attachments, &parts.attachments, sizes);
+    put_attachments(m, &head.attachments, &parts.attachments, sizes, count);
     auth_checks_json(j, &parts.checks);
     auth_signals_json(j, &parts.signals);
     auth_ambiguities_json(j, &parts.ambiguities);
@@ -136,32 +141,49 @@ static enum sd_err put_text(const struct mail_message *m, struct letter_facets *
     return err;
 }
 
-static enum sd_err put_files(const struct mail_message *m, struct letter_facets *f, uint64_t *sizes) {
-    for (size_t i = 0; i < m->part_count && f->attachments < LIMIT_ATTACHMENTS; i++) {
-        const struct mail_part *part = &m->parts[i];
-        if (!part->is_attachment || part->is_multipart)
-            continue;
-        struct buf content SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
-        enum sd_err err = mail_decode_body(part, &content, &f->ambiguities);
-        if (err)
-            return err;
-        sizes[f->attachments] = content.n;
-        put_facet(&f->bundle, FACET_FILE, f->attachments++, buf_span(&content));
-    }
+/* Why a file is not listed: there are too many, or they hold too much. */
+static bool no_room(const struct letter_facets *f, const uint64_t *sizes, size_t more) {
+    uint64_t total = more;
+    for (size_t i = 0; i < f->attachments; i++)
+        total += sizes[i];
+    return f->attachments == LIMIT_ATTACHMENTS || total > FILES_BYTES;
+}
+
+static enum sd_err put_file(const struct mail_part *part, struct letter_facets *f, uint64_t *sizes) {
+    struct buf content SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
+    enum sd_err err = mail_decode_body(part, &content, &f->ambiguities);
+    if (err)
+        return err;
+    sizes[f->attachments] = content.n;
+    put_facet(&f->bundle, FACET_FILE, f->attachments++, buf_span(&content));
     return buf_err(&f->bundle);
 }
 
-enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement,
-                        enum disposition disposition, struct letter_facets *ret) {
+static enum sd_err put_files(const struct mail_message *m, struct letter_facets *f, uint64_t *sizes) {
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < m->part_count && err == SD_OK; i++) {
+        const struct mail_part *part = &m->parts[i];
+        if (!part->is_attachment || part->is_multipart)
+            continue;
+        if (no_room(f, sizes, part->body.n)) {
+            f->ambiguities |= (mail_ambiguities)1 << MAIL_AMBIGUITY_PARTS_TOO_MANY;
+            break;
+        }
+        err = put_file(part, f, sizes);
+    }
+    return err;
+}
+
+enum sd_err facets_make(const struct mail_message *message, struct auth_judgement *judgement, struct letter_facets *ret) {
     struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
-    struct auth_judgement judged = *judgement;
     uint64_t sizes[LIMIT_ATTACHMENTS] = {0};
     enum sd_err err = put_text(message, &f);
     if (err == SD_OK)
         err = put_files(message, &f, sizes);
-    judged.ambiguities |= f.ambiguities;
-    judged.disposition = disposition;
-    put_head(message, &judged, sizes, &f.bundle);
+    if (err == SD_OK)
+        err = auth_found_later(judgement, f.ambiguities, message->arena);
+    if (err == SD_OK)
+        put_head(message, judgement, sizes, f.attachments, &f.bundle);
     if (err == SD_OK)
         err = buf_err(&f.bundle);
     if (err)

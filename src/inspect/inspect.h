@@ -11,7 +11,7 @@
 
 #define OWN_DOMAINS_MAX 64
 #define LETTER_ARENA_BYTES ((size_t)48 * 1024 * 1024) /* the part table of the worst letter, decoded names, judgement */
-#define JUDGE_MS 25000                                /* the edge waits 30 s: better our tempfail than its time-out */
+#define JUDGE_MS 25000                                /* the edge waits longer: better our tempfail than its time-out */
 
 struct inspector {
     const struct config *config;
@@ -26,13 +26,14 @@ enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct in
 /* What the facets of a letter told beyond the judgement. */
 struct letter_facets {
     struct buf bundle;            /* cards_facet_v1 after another, each as a blob */
-    mail_ambiguities ambiguities; /* found while decoding */
+    mail_ambiguities ambiguities; /* found while decoding; in the judgement too */
     uint16_t attachments;
 };
 
-/* Head card, text, and a FILE per attachment. */
-enum sd_err facets_make(const struct mail_message *message, const struct auth_judgement *judgement,
-                        enum disposition disposition, struct letter_facets *ret) SD_MUST_CHECK;
+/* Head card, text, and a FILE per attachment. Decoding may show that the letter can be read in two ways: the judgement takes it
+ * in. */
+enum sd_err facets_make(const struct mail_message *message, struct auth_judgement *judgement,
+                        struct letter_facets *ret) SD_MUST_CHECK;
 
 /* Message-ID and references as hashes; the hash of no Message-ID is all zero. */
 struct letter_ids {

@@ -3,6 +3,8 @@
 #include "core/ipc/states.h"
 #include "core/log.h"
 
+#define CUTS_BYTES ((size_t)LIMIT_HEADER_FIELDS * 12) /* every field of a header: length, offset, length */
+
 static struct auth_envelope envelope_of(const struct inspect_judge_req *req) {
     struct auth_envelope envelope = {
         .helo = req->helo, .mail_from = req->mail_from, .tls_version = req->tls, .received_unix_ms = req->received_ms};
@@ -27,12 +29,6 @@ static void put_cuts(const struct auth_judgement *judgement, const uint8_t *star
         buf_u32(&cut, (uint32_t)judgement->cuts[i].n);
         ipc_list_add(cuts, raw, buf_span(&cut));
     }
-}
-
-/* Decoding may show that a letter can be read in two ways after the sender was judged: then it is held after all. */
-static enum disposition after_decoding(enum disposition disposition, mail_ambiguities found) {
-    bool passes = disposition == DISPOSITION_ACCEPT || disposition == DISPOSITION_FLAG;
-    return passes && mail_ambiguity_severe(found) ? DISPOSITION_REVIEW : disposition;
 }
 
 struct work {
@@ -66,19 +62,14 @@ static enum sd_err judge(const struct inspector *in, const struct inspect_judge_
         err = auth_judge(&envelope, req->envelope_only ? NULL : &w->message, &policy, &in->dns, w->arena, &w->judgement);
     if (err || req->envelope_only || refused(w->judgement.disposition))
         return err;
-    err = facets_make(&w->message, &w->judgement, w->judgement.disposition, &w->facets);
-    if (err)
-        return err;
-    w->judgement.ambiguities |= w->facets.ambiguities;
-    w->judgement.disposition = after_decoding(w->judgement.disposition, w->facets.ambiguities);
-    return letter_ids_make(&w->message, &w->ids);
+    err = facets_make(&w->message, &w->judgement, &w->facets);
+    return err ? err : letter_ids_make(&w->message, &w->ids);
 }
 
-static void answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
+static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, const struct work *w) {
     const struct auth_judgement *j = &w->judgement;
     bool automatic = !req->envelope_only && (mail_is_automatic(&w->message) || req->mail_from.n == 0);
-    auth_judgement_json(j, &w->verdict);
-    struct inspect_judge_rep rep = {
+    return (struct inspect_judge_rep){
         .disposition = (uint8_t)j->disposition,
         .trust = (uint8_t)j->trust,
         .state = w->facets.attachments ? OBJECT_UNSCANNED : OBJECT_CLEAN,
@@ -92,20 +83,29 @@ static void answer(struct ipc_call *call, const struct inspect_judge_req *req, s
         .attachments = w->facets.attachments,
         .facets = buf_span(&w->facets.bundle),
     };
-    put_cuts(j, req->letter.p, &rep.cuts, &w->cuts);
-    inspect_judge_reply(call, &rep);
+}
+
+static enum sd_err answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
+    auth_judgement_json(&w->judgement, &w->verdict);
+    struct inspect_judge_rep rep = reply_of(req, w);
+    put_cuts(&w->judgement, req->letter.p, &rep.cuts, &w->cuts);
+    enum sd_err err = buf_err(&w->verdict);
+    if (err == SD_OK)
+        err = buf_err(&w->cuts);
+    if (err == SD_OK)
+        inspect_judge_reply(call, &rep);
+    return err;
 }
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) {
     struct work w SD_CLEANUP(work_free) = {
-        .arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(1024)};
+        .arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(CUTS_BYTES)};
     if (!w.arena)
         return SD_ERR_NOMEM;
     enum sd_err err = judge(ctx, req, &w);
-    if (err == SD_OK && buf_err(&w.cuts) == SD_OK) {
-        answer(call, req, &w);
-        return SD_OK;
-    }
-    log_warn("inspect.judge", "error=%s", sd_err_name(err));
-    return err ? err : SD_ERR_LIMIT;
+    if (err == SD_OK)
+        err = answer(call, req, &w);
+    if (err)
+        log_warn("inspect.judge", "error=%s", sd_err_name(err));
+    return err;
 }
