@@ -84,6 +84,8 @@ static enum sd_err landlock_prepare(const struct sandbox_spec *spec, struct what
         miss(what, "Landlock: this kernel cannot confine files");
         return SD_OK;
     }
+    if (what->landlock_abi < 3)
+        miss(what, "Landlock before ABI 3: cutting files short is limited by file modes only");
     struct landlock_ruleset_attr attr = {.handled_access_fs = rights_handled(what->landlock_abi)};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
     if (ruleset < 0)
@@ -132,9 +134,10 @@ static enum sd_err become_user(const struct sandbox_spec *spec, struct what *wha
     return SD_OK;
 }
 
-/* A role without a network gets a network namespace with nothing in it, besides what seccomp refuses. */
+/* A role that connects nowhere gets a network namespace with nothing in it, besides what seccomp refuses. Listeners that it was
+ * given stay where they were made, and so do the connections they accept. */
 static void leave_network(const struct sandbox_spec *spec, struct what *what) {
-    if (!(spec->calls & (CALLS_INET | CALLS_ACCEPT)) && geteuid() == 0)
+    if (!(spec->calls & CALLS_INET) && geteuid() == 0)
         what->network = unshare(CLONE_NEWNET | CLONE_NEWIPC) == 0;
 }
 
@@ -209,7 +212,6 @@ static const int base_calls[] = {
     SCMP_SYS(epoll_pwait),
     SCMP_SYS(eventfd2),
     SCMP_SYS(pipe2),
-    SCMP_SYS(tgkill),
     SCMP_SYS(restart_syscall),
     SCMP_SYS(getrusage),
     SCMP_SYS(sysinfo),
@@ -266,6 +268,8 @@ static int allow_threads(scmp_filter_ctx filter) {
                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+    if (rc == 0) /* abort(3); never at another process, which may have the same user */
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
     return rc;
 }
 
