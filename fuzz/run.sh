@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 seconds=${SECONDS_EACH:-60}
-build=build-fuzz
+build=${BUILD_FUZZ:-build-fuzz}
 if [ ! -f $build/build.ninja ]; then
   CC=clang meson setup $build -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false >/dev/null || exit 1
 fi
@@ -13,6 +13,7 @@ ninja -C $build "${targets[@]}" || exit 1
 run() {
   local target=$1 name corpus
   name=$(basename "$target" _fuzz)
+  name=${name#auth_} # as its seeds are called
   corpus=$build/corpus/$name
   mkdir -p "$corpus" "$build/findings"
   local seeds=()
