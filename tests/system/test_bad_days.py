@@ -5,6 +5,7 @@ import pathlib
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -245,3 +246,48 @@ def test_no_answer_is_lost_when_roles_are_killed(own_office, world):
     finally:
         stop.set()
         sink.close()
+
+
+def test_damage_in_the_intake_costs_the_damaged_letter_alone(own_office, world):
+    """Flipped bytes in one record, noise between two, a torn tail: the rest is filed once, what cannot be read is kept and reported."""
+    clerk = role(own_office, "clerk")["pid"]
+    kill(clerk, signal.SIGSTOP)
+    wanted = [f"in the log {n}" for n in range(5)]
+    for subject in wanted:
+        assert own_office.send(signed(world, letter(subject=subject), "customer.example"))[0] == 250
+    pids = [r["pid"] for r in own_office.status()["roles"]]
+    own_office.process.kill()
+    own_office.process.wait()
+    for pid in pids:
+        kill(pid)
+    for pid in pids:
+        wait_for(lambda p=pid: gone(p), 10, "roles gone")
+    segments = sorted((own_office.folder / "intake").glob("*.log"))
+    [segment] = [s for s in segments if s.stat().st_size]
+    data = segment.read_bytes()
+    starts = [m.start() for m in re.finditer(b"SDI1", data)]
+    assert len(starts) == 5
+    middle = (starts[2] + starts[3]) // 2
+    damaged = data[:middle] + bytes(b ^ 0xFF for b in data[middle:middle + 8]) + data[middle + 8:]
+    damaged = damaged[:starts[4]] + b"\x00noise\xff" * 9 + damaged[starts[4]:] + data[:200]
+    segment.write_bytes(damaged)
+    own_office.start()
+    wait_for(lambda: own_office.status()["intake_waiting"] == 0 and not own_office.status()["reasons"], 20, "all filed")
+    alice = own_office.sign_in("alice@desk.example")
+    wanted.remove("in the log 2")
+    own_office.ticket_with(alice, wanted[-1], 15)
+    subjects = [t["subject"] for t in own_office.tickets(alice, limit=100)]
+    assert sorted(subjects) == sorted(wanted)
+    # with a newer segment there, the torn end is known to be one
+    wanted.append("after the damage")
+    assert own_office.send(signed(world, letter(subject=wanted[-1]), "customer.example"))[0] == 250
+    own_office.ticket_with(alice, wanted[-1], 15)
+    log = (own_office.folder.parent / "log").read_text()
+    assert log.count("clerk.set_aside") == 2 and "torn_bytes=200" in log
+    assert not segment.exists()
+    assert own_office.stop() == 0
+    with sqlite3.connect(own_office.folder / "store" / "store.db") as db:
+        kept = b"".join(bytes(row[0]) for row in db.execute("select bytes from set_aside_chunk order by set_aside, chunk"))
+    assert data[starts[2] + 12:middle] in kept and b"\x00noise\xff" * 9 in kept
+    own_office.start()
+    assert sorted(t["subject"] for t in own_office.tickets(own_office.sign_in("alice@desk.example"), limit=100)) == sorted(wanted)
