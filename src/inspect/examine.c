@@ -47,7 +47,11 @@ static enum sd_err examine(struct arena *arena, const struct inspect_examine_req
     return SD_OK;
 }
 
-enum sd_err inspect_on_examine(SD_UNUSED void *ctx, struct ipc_call *call, const struct inspect_examine_req *req) {
+enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct inspect_examine_req *req) {
+    struct inspector *in = ctx;
     struct arena *arena SD_CLEANUP(arena_free) = arena_new(LETTER_ARENA_BYTES);
-    return arena ? examine(arena, req, call) : SD_ERR_NOMEM;
+    size_t slot = watch_begin(&in->watch, clock_mono_ns());
+    enum sd_err err = arena ? examine(arena, req, call) : SD_ERR_NOMEM;
+    watch_end(&in->watch, slot);
+    return err;
 }

@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "core/ipc/inspect.h"
 #include "core/role.h"
+#include "inspect/watch.h"
 
 #define OWN_DOMAINS_MAX 64
 #define LETTER_ARENA_BYTES ((size_t)48 * 1024 * 1024) /* the part table of the worst letter, decoded names, judgement */
@@ -18,6 +19,7 @@ struct inspector {
     struct dns_source dns;
     struct span own_domains[OWN_DOMAINS_MAX];
     size_t own_domain_count;
+    struct watch watch;
 };
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) SD_MUST_CHECK;

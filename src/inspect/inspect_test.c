@@ -249,6 +249,26 @@ static void a_peer_that_may_not_ask_is_dropped(SD_UNUSED void **state) {
     assert_null(answer);
 }
 
+static void a_letter_that_never_ends_is_noticed(SD_UNUSED void **state) {
+    static struct watch watch;
+    int64_t limit = (int64_t)WATCH_MS * 1000000;
+    size_t first = watch_begin(&watch, 1000);
+    size_t second = watch_begin(&watch, 2000);
+    assert_int_not_equal(first, second);
+    assert_false(watch_is_stuck(&watch, 1000 + limit));
+    assert_true(watch_is_stuck(&watch, 1001 + limit));
+    watch_end(&watch, first);
+    assert_false(watch_is_stuck(&watch, 2000 + limit));
+    assert_true(watch_is_stuck(&watch, 2001 + limit));
+    watch_end(&watch, second);
+    assert_false(watch_is_stuck(&watch, 10 * limit));
+    for (size_t i = 0; i < WATCH_SLOTS; i++)
+        assert_int_equal(watch_begin(&watch, 1), i);
+    assert_int_equal(watch_begin(&watch, 1), WATCH_SLOTS);
+    watch_end(&watch, WATCH_SLOTS);
+    assert_false(watch_is_stuck(&rig.inspector.watch, INT64_MAX)); /* all that was judged has ended */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_letter),
@@ -263,6 +283,7 @@ int main(void) {
         cmocka_unit_test(examine_refuses_what_it_cannot_tell),
         cmocka_unit_test(text_is_cut_between_characters),
         cmocka_unit_test(a_peer_that_may_not_ask_is_dropped),
+        cmocka_unit_test(a_letter_that_never_ends_is_noticed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -97,15 +97,23 @@ static enum sd_err answer(struct ipc_call *call, const struct inspect_judge_req 
     return err;
 }
 
-enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) {
+static enum sd_err judge_and_answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req) {
     struct work w SD_CLEANUP(work_free) = {
         .arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(CUTS_BYTES)};
     if (!w.arena)
         return SD_ERR_NOMEM;
-    enum sd_err err = judge(ctx, req, &w);
+    enum sd_err err = judge(in, req, &w);
     if (err == SD_OK)
         err = answer(call, req, &w);
     if (err)
         log_warn("inspect.judge", "error=%s", sd_err_name(err));
+    return err;
+}
+
+enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) {
+    struct inspector *in = ctx;
+    size_t slot = watch_begin(&in->watch, clock_mono_ns());
+    enum sd_err err = judge_and_answer(in, call, req);
+    watch_end(&in->watch, slot);
     return err;
 }

@@ -7,6 +7,9 @@
 #include "auth/dns_ipc.h"
 #include "core/log.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #define IPC_DEF "core/ipc/inspect.def"
 #define IPC_TABLE inspect_ops
 #include "core/ipc/gen_dispatch.h"
@@ -75,7 +78,15 @@ static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
     return err;
 }
 
+/* Asked every second by the supervisor, which starts us again. */
+static void ping(SD_UNUSED struct role_ctx *ctx, SD_UNUSED struct role_health *health) {
+    if (!watch_is_stuck(&inspector.watch, clock_mono_ns()))
+        return;
+    log_error("inspect.stuck", "limit_ms=%d", WATCH_MS);
+    _exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv) {
-    static const struct role role = {.name = "inspect", .prepare = prepare, .on_peer = on_peer, .start = start};
+    static const struct role role = {.name = "inspect", .prepare = prepare, .on_peer = on_peer, .start = start, .ping = ping};
     return role_main(&role, argc, argv);
 }
