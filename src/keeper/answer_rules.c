@@ -1,5 +1,10 @@
 #include "keeper/answer_rules.h"
+#include "core/buf.h"
 #include "core/limits.h"
+
+#include <string.h>
+
+#define LINE_MAX_BYTES 998 /* RFC 5322 §2.1.1 */
 
 static const char *const words[] = {
 #define X(name, word, sentence) word,
@@ -65,7 +70,8 @@ static bool is_fold(struct span line) {
     X(REFERENCES, "References")                                                                                                \
     X(MIME_VERSION, "MIME-Version")                                                                                            \
     X(CONTENT_TYPE, "Content-Type")                                                                                            \
-    X(CONTENT_ENCODING, "Content-Transfer-Encoding")
+    X(CONTENT_ENCODING, "Content-Transfer-Encoding")                                                                           \
+    X(AUTO_SUBMITTED, "Auto-Submitted")
 enum once_field {
 #define X(name, text) ONCE_##name,
     ONCE_LIST(X)
@@ -79,76 +85,136 @@ static const struct span once_names[] = {
 #undef X
 };
 
-/* What an answer of ours never has: recipients nobody sees, another sender, another path, a signature that is not ours. */
-static const struct span forbidden_names[] = {
-    {(const uint8_t *)"Bcc", 3},      {(const uint8_t *)"Sender", 6},          {(const uint8_t *)"Return-Path", 11},
-    {(const uint8_t *)"Received", 8}, {(const uint8_t *)"DKIM-Signature", 14}, {(const uint8_t *)"Authentication-Results", 22},
-};
-
 struct header_state {
     unsigned seen; /* bits of enum once_field */
-    struct span from;
-    bool from_folded, in_from;
+    struct span values[ONCE_COUNT];
+    struct span *folding; /* the value that a folded line goes on with */
 };
 
+/*
+ * A field that is not on the list is refused, whatever it is: Bcc, Sender and Resent-* name others, Disposition-Notification-To
+ * and Errors-To call for answers to anywhere, Received, DKIM-Signature and Authentication-Results claim what we did not do.
+ */
 static enum answer_verdict see_field(struct header_state *state, struct span name, struct span value) {
-    state->in_from = false;
-    if (span_istarts(name, SPAN("Resent-")))
-        return ANSWER_HEADER_FORBIDDEN;
-    for (size_t i = 0; i < SD_COUNT(forbidden_names); i++)
-        if (span_ieq(name, forbidden_names[i]))
-            return ANSWER_HEADER_FORBIDDEN;
     for (unsigned i = 0; i < ONCE_COUNT; i++) {
         if (!span_ieq(name, once_names[i]))
             continue;
         if (state->seen & 1u << i)
             return ANSWER_HEADER_REPEATED;
         state->seen |= 1u << i;
-        if (i == ONCE_FROM) {
-            state->from = value;
-            state->in_from = true;
-        }
+        state->values[i] = value;
+        state->folding = &state->values[i];
+        return ANSWER_FIT;
     }
-    return ANSWER_FIT;
+    return ANSWER_HEADER_FORBIDDEN;
 }
 
-static enum answer_verdict see_line(struct header_state *state, struct span line, bool first) {
+/* RFC 5322 §2.2: printable ASCII, spaces and tabs. We never announce SMTPUTF8. */
+static bool is_field_text(struct span line) {
+    for (size_t i = 0; i < line.n; i++)
+        if ((line.p[i] < 0x20 && line.p[i] != '\t') || line.p[i] >= 0x7f)
+            return false;
+    return line.n <= LINE_MAX_BYTES;
+}
+
+static enum answer_verdict see_line(struct header_state *state, struct span line) {
+    if (!is_field_text(line))
+        return ANSWER_HEADER;
     if (is_fold(line)) {
-        if (first || span_trim(line).n == 0)
+        if (!state->folding || span_trim(line).n == 0)
             return ANSWER_HEADER; /* RFC 5322 §3.2.2: a line of white space alone is obsolete, and may look like the end */
-        if (state->in_from)
-            state->from = span_of(state->from.p, (size_t)(line.p + line.n - state->from.p));
+        *state->folding = span_of(state->folding->p, (size_t)(line.p + line.n - state->folding->p));
         return ANSWER_FIT;
     }
     size_t n = name_length(line);
     return n ? see_field(state, span_sub(line, 0, n), span_from(line, n + 1)) : ANSWER_HEADER;
 }
 
-static bool ends_with_address(struct span from, struct span address) {
-    from = span_trim(from);
-    if (span_ieq(from, address))
-        return true;
-    if (from.n < address.n + 2 || from.p[from.n - 1] != '>' || from.p[from.n - address.n - 2] != '<')
-        return false;
-    struct span before = span_sub(from, 0, from.n - address.n - 2);
-    return span_ieq(span_sub(from, from.n - address.n - 1, address.n), address) && span_find(before, '<') == before.n &&
-           span_find(before, '>') == before.n;
+/* ---- addresses ---- */
+
+/* The end of a quoted string that begins the span (RFC 5322 §3.2.4), or 0. */
+static size_t quoted_length(struct span s) {
+    for (size_t i = 1; s.n && s.p[0] == '"' && i < s.n; i++) {
+        if (s.p[i] == '"')
+            return i + 1;
+        if (s.p[i] == '\\')
+            i++;
+    }
+    return 0;
 }
 
-static enum answer_verdict judge_header(const struct header_state *state, struct span queue_address) {
+#define SPECIALS "()<>[]:;@\\,\"" /* RFC 5322 §3.2.3, but the dot, which many names have */
+
+/* A display name in which no second mailbox, group or comment can hide: one quoted string, or words without specials. */
+static bool is_display(struct span s) {
+    s = span_trim(s);
+    if (s.n && s.p[0] == '"')
+        return quoted_length(s) == s.n;
+    for (size_t i = 0; i < s.n; i++)
+        if (memchr(SPECIALS, s.p[i], sizeof SPECIALS - 1))
+            return false;
+    return true;
+}
+
+/* The address alone, or behind a display name in angle brackets. */
+static bool is_mailbox(struct span value, struct span address) {
+    value = span_trim(value);
+    if (span_ieq(value, address))
+        return true;
+    if (value.n < address.n + 2 || value.p[value.n - 1] != '>' || value.p[value.n - address.n - 2] != '<')
+        return false;
+    return span_ieq(span_sub(value, value.n - address.n - 1, address.n), address) &&
+           is_display(span_sub(value, 0, value.n - address.n - 2));
+}
+
+/* Answers come back to the queue, with this ticket's token or without: to nowhere else. */
+static bool is_reply_address(struct span value, const struct answer_from *from) {
+    struct buf address SD_CLEANUP(buf_free) = buf_new(LIMIT_ADDRESS_BYTES + 128);
+    size_t at = span_rfind(from->address, '@');
+    if (from->reply_token.n == 0)
+        return is_mailbox(value, from->address);
+    buf_put(&address, span_sub(from->address, 0, at));
+    buf_byte(&address, '+');
+    buf_put(&address, from->reply_token);
+    buf_put(&address, span_from(from->address, at));
+    return buf_err(&address) == SD_OK && is_mailbox(value, buf_span(&address));
+}
+
+static enum answer_verdict judge_header(const struct header_state *state, const struct answer_from *from) {
     unsigned needed = 1u << ONCE_FROM | 1u << ONCE_DATE | 1u << ONCE_MESSAGE_ID;
     if ((state->seen & needed) != needed)
         return ANSWER_HEADER_MISSING;
-    return ends_with_address(state->from, queue_address) ? ANSWER_FIT : ANSWER_FROM;
+    if (!is_mailbox(state->values[ONCE_FROM], from->address))
+        return ANSWER_FROM;
+    bool has_reply_to = (state->seen & 1u << ONCE_REPLY_TO) != 0;
+    if (has_reply_to ? !is_reply_address(state->values[ONCE_REPLY_TO], from) : from->reply_token.n > 0)
+        return ANSWER_TOKEN;
+    return ANSWER_FIT;
 }
 
-enum answer_verdict answer_header(struct span message, struct span queue_address) {
+/* RFC 5321 §2.3.8, §4.5.3.1.6: what one server takes for a line all must take for one, or a second message hides in this one.
+ */
+static enum answer_verdict judge_body(struct span body) {
+    struct span line;
+    while (body.n) {
+        if (!take_line(&body, &line) || line.n > LINE_MAX_BYTES)
+            return ANSWER_BODY;
+        for (size_t i = 0; i < line.n; i++)
+            if (line.p[i] >= 0x80)
+                return ANSWER_BODY; /* 8-bit text is re-encoded on the way, and the signature is void */
+    }
+    return ANSWER_FIT;
+}
+
+enum answer_verdict answer_message(struct span message, const struct answer_from *from) {
     struct header_state state = {0};
     struct span rest = span_sub(message, 0, LIMIT_HEADER_BYTES), line;
-    for (bool first = true; take_line(&rest, &line); first = false) {
-        if (line.n == 0)
-            return judge_header(&state, queue_address);
-        enum answer_verdict verdict = see_line(&state, line, first);
+    while (take_line(&rest, &line)) {
+        if (line.n == 0) {
+            enum answer_verdict verdict = judge_header(&state, from);
+            return verdict == ANSWER_FIT ? judge_body(span_from(message, (size_t)(rest.p - message.p))) : verdict;
+        }
+        enum answer_verdict verdict = see_line(&state, line);
         if (verdict != ANSWER_FIT)
             return verdict;
     }

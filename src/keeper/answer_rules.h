@@ -2,9 +2,9 @@
  * answer_rules.h - may this message leave as an answer? The keeper looks at the header itself and at what an inspector found in
  * the same bytes; either can refuse. No I/O.
  *
- * The keeper splits the header (RFC 5322 §2.2) and nothing else: it decodes no value, reads no body. It must, because it is
- * about to sign: what the DKIM signature covers has to be what the keeper saw, not what an inspector, which an attacker's mail
- * may have taken over, says it saw.
+ * The keeper splits the header (RFC 5322 §2.2) and nothing else: it decodes no value; of the body it reads line ends alone. It
+ * must, because it is about to sign: what the DKIM signature covers has to be what the keeper saw, not what an inspector, which
+ * an attacker's mail may have taken over, says it saw.
  */
 #ifndef SD_KEEPER_ANSWER_RULES_H
 #define SD_KEEPER_ANSWER_RULES_H
@@ -19,6 +19,7 @@
     X(HEADER_REPEATED, "header-repeated", "A header field that may stand once is there twice.")                                \
     X(HEADER_MISSING, "header-missing", "A header field that every message needs is missing.")                                 \
     X(HEADER_FORBIDDEN, "header-forbidden", "The message has a header field that an answer must not have.")                    \
+    X(BODY, "body", "The message's text has lines or signs that not every mail server takes.")                                 \
     X(FROM, "from", "The sender is not the address of the ticket's queue.")                                                    \
     X(HIDDEN, "hidden-recipients", "The message has hidden recipients.")                                                       \
     X(AMBIGUOUS, "ambiguous", "Mail programs could read this message in different ways.")                                      \
@@ -36,8 +37,16 @@ enum answer_verdict {
 const char *answer_word(enum answer_verdict verdict);
 const char *answer_sentence(enum answer_verdict verdict);
 
-/* The header by itself: splittable, the fields there once, nothing hidden, From is this address and no other. */
-enum answer_verdict answer_header(struct span message, struct span queue_address);
+/* Whom the answer is from, and where answers to it come. */
+struct answer_from {
+    struct span address;     /* of the ticket's queue */
+    struct span reply_token; /* of this ticket; empty: none */
+};
+/*
+ * The message by itself: a header of fields that an answer has, each once; From is this address and no other, Reply-To the same
+ * with the token; ASCII in lines of CRLF from the first byte to the last.
+ */
+enum answer_verdict answer_message(struct span message, const struct answer_from *from);
 
 struct answer_facts {
     struct span from;          /* what the inspector read */

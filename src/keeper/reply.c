@@ -337,7 +337,8 @@ static enum sd_err judge_first(struct keeper *k, struct answer *answer, enum ans
     else if (!token)
         *ret = ANSWER_TOKEN;
     else
-        *ret = answer_header(answer->req.message, answer->queue.address);
+        *ret = answer_message(answer->req.message,
+                              &(struct answer_from){.address = answer->queue.address, .reply_token = answer->req.reply_token});
     return SD_OK;
 }
 

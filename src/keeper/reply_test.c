@@ -189,8 +189,14 @@ static void reply_tokens(SD_UNUSED void **state) {
     memcpy(token, given.reply_token.p, given.reply_token.n);
     struct keeper_reply_req req = request();
     req.reply_token = span_cstr(token);
+    refused(&req, "reply-token"); /* the message does not carry it */
+    struct buf message SD_CLEANUP(buf_free) = buf_new(4096);
+    buf_printf(&message, HEAD "Reply-To: support+%s@example.test\r\n\r\nHello\r\n", token);
+    req.message = buf_span(&message);
     assert_int_equal(RIG_CALL(&rig, RIG_DESK, reply, &req, &rep), SD_OK);
     assert_int_equal(rep.outcome, REPLY_SIGNED);
+    req.reply_token = SPAN_NONE;
+    refused(&req, "reply-token"); /* a token in the message that was not shown to be this ticket's */
     struct rig_letter other = RIG_LETTER(number++);
     rig_adopt(&rig, &other, &ticket);
     req = request();
