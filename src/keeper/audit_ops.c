@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES 640 /* what history's list carries; audit_list's a little more */
-
 static enum sd_err name_of(struct keeper *k, struct span hex, struct buf *to) {
     uint8_t id[ID_BYTES];
     if (hex_to_bytes(hex, id, sizeof id) != SD_OK)
@@ -25,7 +23,7 @@ enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) {
     if (err)
         return err;
     leaf_listing(to, record, buf_span(&name));
-    if (to->n > LINE_MAX_BYTES) { /* a very long name: the id says who it was */
+    if (to->n > LEAF_LISTED_MAX) { /* a very long name: the id says who it was */
         buf_reset(to);
         leaf_listing(to, record, SPAN_NONE);
     }

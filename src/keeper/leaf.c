@@ -1,6 +1,8 @@
 #include "keeper/leaf.h"
 #include "core/codec.h"
 
+#include <string.h>
+
 #define ID_BYTES 16
 #define ACTOR_PERSON_MARK "\"actor\":{\"kind\":\"person\",\"id\":\""
 #define TICKET_MARK ",\"ticket\":\""
@@ -36,6 +38,20 @@ static void put_object(struct json_out *j, const struct leaf *leaf) {
     json_end(j);
 }
 
+/*
+ * Whoever asks says where from. Only what an address can consist of goes into the log: nothing that JSON would write as six
+ * bytes for one, or that a reader could take for something else.
+ */
+static struct span clean_origin(struct span origin) {
+    for (size_t i = 0; i < origin.n; i++) {
+        uint8_t c = origin.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && !memchr(".:%_-[]/", c, 8))
+            return SPAN("not-an-address");
+    }
+    return origin;
+}
+
 void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms) {
     struct buf whole SD_CLEANUP(buf_free) = buf_new(to->max);
     struct json_out j = json_out(&whole);
@@ -50,7 +66,7 @@ void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms) {
     json_hex(&j, "ticket", leaf->ticket);
     json_cstr(&j, "outcome", outcome_texts[leaf->outcome]);
     put_reason(&j, leaf);
-    json_text(&j, "origin", leaf->origin);
+    json_text(&j, "origin", clean_origin(leaf->origin));
     if (leaf->digest.n)
         json_hex(&j, "digest", leaf->digest);
     if (leaf->objects.n)

@@ -40,10 +40,12 @@ struct leaf {
     enum outcome outcome;
     const char *reason;  /* our own words; NULL: none */
     struct span detail;  /* our own word after the reason: a state, a queue */
-    struct span origin;  /* the client's address */
+    struct span origin;  /* the client's address; anything else is not written */
     struct span digest;  /* SHA-256 of what was received or signed, or empty */
     struct span objects; /* raw ids one after another, or empty: a list */
 };
+
+#define LEAF_LISTED_MAX 640 /* bytes of a listed record: what keeper.def's lists carry */
 
 /* Appends the record from behind {"seq":N, to its end. */
 void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms);

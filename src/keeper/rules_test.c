@@ -182,7 +182,7 @@ static void answer_headers(SD_UNUSED void **state) {
         const char *text;
         enum answer_verdict verdict;
     } cases[] = {
-        {HEAD "To: a@b.example\r\nSubject: x\r\n\r\nbody", ANSWER_FIT},
+        {HEAD "To: a@b.example\r\nSubject: x\r\n\r\nbody\r\n", ANSWER_FIT},
         {HEAD "\r\n", ANSWER_FIT},
         {HEAD "Subject: a\r\n folded\r\n\r\n", ANSWER_FIT},
         {HEAD "To: a@b.example\r\n", ANSWER_HEADER},
@@ -206,16 +206,75 @@ static void answer_headers(SD_UNUSED void **state) {
         {"From: \"A\"\r\n <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FIT},
         {"From: <evil@b.example>, <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
         {"From: xsupport@example.test\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: evil@b.example, Support <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: (evil@b.example) <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: \"a\" evil@b.example, \"b\" <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: \"a\\\" <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FROM},
+        {"From: \"Support, Sales: <b> \\\"x\\\"\" <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n", ANSWER_FIT},
+        {"From: =?utf-8?B?SMOpbMOobmU=?=\r\n =?utf-8?B?SA==?= <support@example.test>\r\nDate: x\r\nMessage-ID: <a>\r\n\r\n",
+         ANSWER_FIT},
+        /* fields that send what comes back elsewhere */
+        {HEAD "Disposition-Notification-To: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "Errors-To: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "Mail-Reply-To: evil@b.example\r\n\r\n", ANSWER_HEADER_FORBIDDEN},
+        {HEAD "Reply-To: evil@b.example\r\n\r\n", ANSWER_TOKEN},
+        {HEAD "Reply-To: support+0123@example.test\r\n\r\n", ANSWER_TOKEN},
+        {HEAD "Reply-To: support@example.test\r\n\r\n", ANSWER_FIT},
+        /* signs that not every program reads alike */
+        {HEAD "Subject: caf\xc3\xa9\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Subject: a\x0b b\r\n\r\n", ANSWER_HEADER},
+        {HEAD "Subject: a\x7f b\r\n\r\n", ANSWER_HEADER},
+        /* RFC 5321 §4.1.1.4: a second message behind an end of data that only some servers see */
+        {HEAD "\r\nbody", ANSWER_BODY},
+        {HEAD "\r\nbody\n.\nMAIL FROM:<support@example.test>\r\n", ANSWER_BODY},
+        {HEAD "\r\nbody\n.\r\nMAIL FROM:<support@example.test>\r\n", ANSWER_BODY},
+        {HEAD "\r\nbody\r.\rMAIL FROM:<support@example.test>\r\n", ANSWER_BODY},
+        {HEAD "\r\nbody\r\n.\rx\r\n", ANSWER_BODY},
+        {HEAD "\r\ncaf\xc3\xa9\r\n", ANSWER_BODY},
+        {HEAD "\r\nFrom: evil@b.example\r\nBcc: evil@b.example\r\n\r\nbody\r\n", ANSWER_FIT}, /* text, not a header */
     };
+    struct answer_from from = {.address = SPAN("support@example.test")};
     for (size_t i = 0; i < SD_COUNT(cases); i++)
-        assert_int_equal(answer_header(span_cstr(cases[i].text), SPAN("support@example.test")), cases[i].verdict);
+        assert_int_equal(answer_message(span_cstr(cases[i].text), &from), cases[i].verdict);
 }
 
-static void answer_header_cut_anywhere(SD_UNUSED void **state) {
+static void answer_reply_address(SD_UNUSED void **state) {
+    static const struct {
+        const char *text;
+        enum answer_verdict verdict;
+    } cases[] = {
+        {HEAD "Reply-To: support+0123abcd@example.test\r\n\r\n", ANSWER_FIT},
+        {HEAD "Reply-To: Support\r\n <support+0123abcd@example.test>\r\n\r\n", ANSWER_FIT},
+        {HEAD "Reply-To: support+ffffffff@example.test\r\n\r\n", ANSWER_TOKEN},
+        {HEAD "Reply-To: support@example.test\r\n\r\n", ANSWER_TOKEN},
+        {HEAD "Reply-To: evil@b.example, <support+0123abcd@example.test>\r\n\r\n", ANSWER_TOKEN},
+        {HEAD "\r\n", ANSWER_TOKEN},
+    };
+    struct answer_from from = {.address = SPAN("support@example.test"), .reply_token = SPAN("0123abcd")};
+    for (size_t i = 0; i < SD_COUNT(cases); i++)
+        assert_int_equal(answer_message(span_cstr(cases[i].text), &from), cases[i].verdict);
+}
+
+static void answer_lines(SD_UNUSED void **state) {
+    struct answer_from from = {.address = SPAN("support@example.test")};
+    for (size_t n = 998; n <= 999; n++) {
+        struct buf text SD_CLEANUP(buf_free) = buf_new(8192);
+        buf_text(&text, HEAD "\r\n");
+        for (size_t i = 0; i < n; i++)
+            buf_byte(&text, 'a');
+        buf_text(&text, "\r\n");
+        assert_int_equal(answer_message(buf_span(&text), &from), n == 998 ? ANSWER_FIT : ANSWER_BODY);
+        text.p[text.n - 3] = 0;
+        assert_int_equal(answer_message(buf_span(&text), &from), ANSWER_BODY);
+    }
+}
+
+static void answer_cut_anywhere(SD_UNUSED void **state) {
+    struct answer_from from = {.address = SPAN("support@example.test")};
     struct span whole = SPAN(HEAD "To: a@b.example\r\n\r\n");
     for (size_t n = 0; n < whole.n; n++)
-        assert_int_not_equal(answer_header(span_sub(whole, 0, n), SPAN("support@example.test")), ANSWER_FIT);
-    assert_int_equal(answer_header(whole, SPAN("support@example.test")), ANSWER_FIT);
+        assert_int_not_equal(answer_message(span_sub(whole, 0, n), &from), ANSWER_FIT);
+    assert_int_equal(answer_message(whole, &from), ANSWER_FIT);
 }
 
 static void answer_examination(SD_UNUSED void **state) {
@@ -293,7 +352,7 @@ static void leaf_round_trip(SD_UNUSED void **state) {
                         .object = "heads",
                         .ticket = span_of(id, 16),
                         .outcome = OUTCOME_GRANTED,
-                        .origin = SPAN("x\",\"objects\":\"00"),
+                        .detail = SPAN("x\",\"objects\":\"00"),
                         .objects = span_of(ids, 48)};
     buf_text(&record, "{\"seq\":7,");
     leaf_put(&record, &leaf, 0);
@@ -306,6 +365,55 @@ static void leaf_round_trip(SD_UNUSED void **state) {
     assert_true(span_search(buf_span(&line), SPAN("x\\\",\\\"objects")) < line.n); /* text that looks like a field stays text */
 }
 
+/* What a desk that was taken over says of where it was asked from must neither look like a field nor make a record too long. */
+static void leaf_origin(SD_UNUSED void **state) {
+    static const char *const good[] = {"192.0.2.1", "2001:db8::1%eth0", "[2001:db8::1]:8025", "unix:/run/x.sock", ""};
+    static const char *const strange[] = {"a b", "\x01", "x\"", "x\\", "caf\xc3\xa9", "192.0.2.1\n"};
+    char text[96];
+    for (size_t i = 0; i < SD_COUNT(good); i++) {
+        struct buf record SD_CLEANUP(buf_free) = buf_new(8192);
+        leaf_put(&record, &(struct leaf){.action = "open", .origin = span_cstr(good[i])}, 0);
+        (void)snprintf(text, sizeof text, "\"origin\":\"%s\"}", good[i]);
+        assert_true(span_ends(buf_span(&record), span_cstr(text)));
+    }
+    for (size_t i = 0; i < SD_COUNT(strange); i++) {
+        struct buf record SD_CLEANUP(buf_free) = buf_new(8192);
+        leaf_put(&record, &(struct leaf){.action = "open", .origin = span_cstr(strange[i])}, 0);
+        assert_true(span_ends(buf_span(&record), SPAN("\"origin\":\"not-an-address\"}")));
+    }
+}
+
+/* The longest record there can be still fits the lists that carry it, with a name of ordinary length. */
+static void leaf_longest(SD_UNUSED void **state) {
+    uint8_t ids[100 * 16], controls[64], letters[64];
+    memset(ids, 0xff, sizeof ids);
+    memset(controls, 1, sizeof controls);
+    memset(letters, 'a', sizeof letters);
+    struct buf record SD_CLEANUP(buf_free) = buf_new(8192), line SD_CLEANUP(buf_free) = buf_new(8192);
+    struct leaf leaf = {.actor = ACTOR_PERSON,
+                        .actor_id = span_of(ids, 16),
+                        .action = "destroy-intake-key",
+                        .object = "intake-key",
+                        .object_id = span_of(ids, 16),
+                        .ticket = span_of(ids, 16),
+                        .outcome = OUTCOME_GRANTED,
+                        .reason = "a checkpoint covers what is not there",
+                        .detail = span_of(letters, 64),
+                        .origin = span_of(letters, 64),
+                        .digest = span_of(ids, 32),
+                        .objects = span_of(ids, sizeof ids)};
+    for (unsigned i = 0; i < 2; i++) {
+        buf_reset(&record);
+        buf_reset(&line);
+        buf_printf(&record, "{\"seq\":%llu,", 18446744073709551615ULL);
+        leaf_put(&record, &leaf, INT64_C(253402300799999));
+        leaf_listing(&line, buf_span(&record), SPAN_NONE);
+        assert_int_equal(buf_err(&line), SD_OK);
+        assert_true(line.n <= LEAF_LISTED_MAX);
+        leaf.origin = span_of(controls, 64);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totp_vectors),         cmocka_unit_test(totp_each_step_once),
@@ -314,10 +422,12 @@ int main(void) {
         cmocka_unit_test(throttle_fades),       cmocka_unit_test(throttle_clock_set_back),
         cmocka_unit_test(rights_by_role),       cmocka_unit_test(rights_of_letters),
         cmocka_unit_test(rights_of_quarantine), cmocka_unit_test(threading_table),
-        cmocka_unit_test(answer_headers),       cmocka_unit_test(answer_header_cut_anywhere),
+        cmocka_unit_test(answer_headers),       cmocka_unit_test(answer_cut_anywhere),
+        cmocka_unit_test(answer_reply_address), cmocka_unit_test(answer_lines),
         cmocka_unit_test(answer_examination),   cmocka_unit_test(answer_domains),
         cmocka_unit_test(password_rules),       cmocka_unit_test(password_round_trip),
-        cmocka_unit_test(leaf_round_trip),
+        cmocka_unit_test(leaf_round_trip),      cmocka_unit_test(leaf_origin),
+        cmocka_unit_test(leaf_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
