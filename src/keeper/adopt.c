@@ -67,6 +67,22 @@ static bool all_of_length(struct ipc_list list, size_t n) {
     return true;
 }
 
+/* Whoever chose the letter's id chose its files' ids too: one that is taken costs this letter, not the batch it is in. */
+static enum sd_err find_taken(struct keeper *k, const struct letter *letter, bool *ret) {
+    struct object_id id, parent;
+    struct object_row row = {0};
+    enum sd_err err = SD_OK;
+    memcpy(parent.b, letter->header.object.p, ID_BYTES);
+    for (uint16_t i = 0; i < letter->header.attachments && err == SD_OK && !row.there; i++) {
+        err = attachment_object_id(&parent, i, &id);
+        if (err == SD_OK)
+            err = object_find(k, span_of(id.b, ID_BYTES), &row);
+    }
+    if (err == SD_OK)
+        *ret = row.there;
+    return err;
+}
+
 /* What the edge must have filled in consistently. */
 static enum sd_err check_facts(struct keeper *k, struct letter *letter) {
     const struct cards_adoption_v1 *card = &letter->card;
@@ -84,7 +100,13 @@ static enum sd_err check_facts(struct keeper *k, struct letter *letter) {
     else if (disposition < DISPOSITION_QUARANTINE || disposition > DISPOSITION_ACCEPT ||
              letter->header.state > OBJECT_UNSCANNABLE)
         refused(letter, "impossible-facts");
-    return SD_OK;
+    if (letter->outcome != ADOPT_ADOPTED)
+        return SD_OK;
+    bool taken = false;
+    err = find_taken(k, letter, &taken);
+    if (taken)
+        refused(letter, "id-taken");
+    return err;
 }
 
 /* ---- the ticket ---- */

@@ -93,6 +93,35 @@ static void rubbish_in_a_batch(SD_UNUSED void **state) {
     assert_int_equal(rep.results.count, 2);
 }
 
+/* An edge that was taken over chooses ids: one that collides must not keep the letters beside it from being filed. */
+static void ids_that_are_taken(SD_UNUSED void **state) {
+    struct object_id parent, file;
+    struct rig_letter with_file = RIG_LETTER(6), in_the_way = RIG_LETTER(0), of_a_file = RIG_LETTER(0);
+    struct rig_adopted adopted[3];
+    memset(parent.b, 6, sizeof parent.b);
+    with_file.attachments = 2;
+    assert_int_equal(attachment_object_id(&parent, 1, &file), SD_OK);
+    in_the_way.id = file.b;
+    rig_adopt(&rig, &in_the_way, &adopted[0]);
+    assert_int_equal(adopted[0].outcome, ADOPT_ADOPTED);
+    struct rig_letter batch[3] = {RIG_LETTER(7), with_file, RIG_LETTER(8)};
+    assert_int_equal(rig_adopt_many(&rig, batch, 3, adopted), SD_OK);
+    assert_int_equal(adopted[0].outcome, ADOPT_ADOPTED);
+    assert_int_equal(adopted[1].outcome, ADOPT_REFUSED);
+    assert_int_equal(adopted[2].outcome, ADOPT_ADOPTED);
+    assert_int_equal(rig_records(&rig, "\"reason\":\"id-taken\""), 1);
+    /* the other way round: a letter with the id of an attachment */
+    memset(parent.b, 9, sizeof parent.b);
+    with_file = RIG_LETTER(9);
+    with_file.attachments = 1;
+    rig_adopt(&rig, &with_file, &adopted[0]);
+    assert_int_equal(adopted[0].outcome, ADOPT_ADOPTED);
+    assert_int_equal(attachment_object_id(&parent, 0, &file), SD_OK);
+    of_a_file.id = file.b;
+    rig_adopt(&rig, &of_a_file, &adopted[0]);
+    assert_int_equal(adopted[0].outcome, ADOPT_REFUSED);
+}
+
 static void seen_before(SD_UNUSED void **state) {
     struct rig_letter letter = RIG_LETTER(4);
     struct rig_adopted first, again[2];
@@ -393,6 +422,7 @@ int main(void) {
         cmocka_unit_test(tampered),
         cmocka_unit_test(refused_ones),
         cmocka_unit_test(rubbish_in_a_batch),
+        cmocka_unit_test(ids_that_are_taken),
         cmocka_unit_test(seen_before),
         cmocka_unit_test(threads_by_reference),
         cmocka_unit_test(threads_by_token_and_reopens),

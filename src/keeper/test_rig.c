@@ -225,6 +225,8 @@ unsigned rig_sign_in(struct rig *rig, const char *email, const char *password, s
 
 void rig_object_id(const struct rig_letter *letter, uint8_t ret[16]) {
     memset(ret, letter->object, 16);
+    if (letter->id)
+        memcpy(ret, letter->id, 16);
 }
 
 void rig_object_key(const struct rig_letter *letter, uint8_t ret[32]) {

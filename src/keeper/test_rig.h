@@ -69,7 +69,8 @@ struct rig_letter {
     const char *message_id, *reference; /* hashed */
     const char *token;
     uint16_t attachments;
-    int flip; /* a bit of the sealed card to change; -1: none */
+    const uint8_t *id; /* 16 bytes, instead of that; NULL: none */
+    int flip;          /* a bit of the sealed card to change; -1: none */
 };
 #define RIG_LETTER(number)                                                                                                     \
     ((struct rig_letter){.object = (number),                                                                                   \
