@@ -125,7 +125,7 @@ static void do_facets(const struct letter *l) {
     struct letter_ids ids;
     const struct mail_message m = parsed(l, arena);
     judged(l, &m, arena, &j);
-    must(facets_make(&m, &j, j.disposition, &facets), "facets_make");
+    must(facets_make(&m, &j, &facets), "facets_make");
     must(letter_ids_make(&m, &ids), "letter_ids_make");
     buf_free(&facets.bundle);
     buf_free(&ids.raw);
