@@ -57,6 +57,12 @@ static bool parse_ip(const char *text, uint8_t ip[16]) {
     return inet_pton(AF_INET, text, ip + 12) == 1 || inet_pton(AF_INET6, text, ip) == 1;
 }
 
+/* "<a@b.example>", as SMTP says it, is a@b.example; "<>" is nobody. */
+static struct span without_brackets(struct span path) {
+    bool bracketed = span_starts(path, SPAN("<")) && span_ends(path, SPAN(">"));
+    return bracketed ? span_sub(path, 1, path.n - 2) : path;
+}
+
 /* SMTP carries CRLF; a file without a single CR was saved with LF. */
 static void put_crlf(struct span file, struct buf *to) {
     if (span_find(file, '\r') != file.n) {
@@ -160,7 +166,7 @@ int cmd_verify(int argc, char **argv) {
     if (o.file && read_letter(o.file, &letter) != SD_OK)
         return EXIT_NO;
     (void)signal(SIGPIPE, SIG_IGN);
-    struct span from = strcmp(o.from, "<>") == 0 ? SPAN_NONE : span_cstr(o.from);
+    struct span from = without_brackets(span_cstr(o.from));
     struct inspect_judge_req req = {.ip = span_of(ip, 16),
                                     .helo = span_cstr(o.helo),
                                     .mail_from = from,
