@@ -9,7 +9,8 @@
     enum sd_err service##_on_##op(void *ctx, struct ipc_call *call, const struct service##_##op##_req *req) SD_MUST_CHECK;     \
     static enum sd_err service##_##op##_route(void *ctx, struct ipc_call *call) {                                              \
         struct service##_##op##_req req;                                                                                       \
-        if (service##_##op##_req_decode(call->msg->body, call->msg, &req) != SD_OK)                                            \
+        if (service##_##op##_req_decode(call->msg->body, call->msg, &req) != SD_OK ||                                          \
+            ipc_msg_settle_fd(call->msg, fd) != SD_OK)                                                                         \
             return SD_ERR_PROTOCOL;                                                                                            \
         enum sd_err err = service##_on_##op(ctx, call, &req);                                                                  \
         if (err)                                                                                                               \

@@ -43,6 +43,8 @@ struct ipc_msg {
 };
 void ipc_msg_free(struct ipc_msg **msg);
 int ipc_msg_take_fd(struct ipc_msg *msg);
+/* After decoding: a mapped payload needs its descriptor no more; one that nobody asked for is SD_ERR_PROTOCOL. */
+enum sd_err ipc_msg_settle_fd(struct ipc_msg *msg, bool expected) SD_MUST_CHECK;
 
 /* A body being written. */
 struct ipc_out {
@@ -124,6 +126,15 @@ uint16_t ipc_conn_instance(const struct ipc_conn *conn);
 /* For PEER_ADMIN: the uid that the kernel named when it connected. */
 void ipc_conn_set_uid(struct ipc_conn *conn, uint32_t uid);
 uint32_t ipc_conn_uid(const struct ipc_conn *conn);
+
+/*
+ * For a service whose one thread answers all: an answer that the peer does not take at once is kept, at most max_bytes of them,
+ * until ipc_conn_flush() can send it, so that a peer that does not read delays nobody. Above that, and when a send fails, the
+ * connection is broken, which ipc_conn_flush() tells. Before the first call. (An answer with a descriptor waits all the same.)
+ */
+void ipc_conn_keep_answers(struct ipc_conn *conn, size_t max_bytes);
+bool ipc_conn_has_answers(struct ipc_conn *conn);                /* then poll for POLLOUT */
+enum sd_err ipc_conn_flush(struct ipc_conn *conn) SD_MUST_CHECK; /* SD_ERR_CLOSED: drop the peer */
 
 /* A request to be answered exactly once, by a generated <service>_<op>_reply() or ipc_refuse(); both free it. Any thread. */
 struct ipc_call {

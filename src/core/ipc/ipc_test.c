@@ -226,6 +226,67 @@ static void test_hostile_peers_are_dropped(SD_UNUSED void **state) {
     buf_free(&b);
 }
 
+/* A descriptor that the operation does not carry would stay open for as long as its call waits. */
+static void test_a_descriptor_nobody_asked_for(SD_UNUSED void **state) {
+    int pair[2];
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct ipc_msg head = {.id = 1, .op = 1};
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    assert_int_equal(dns_query_req_encode(&out, &(struct dns_query_req){.name = SPAN("x.example")}), SD_OK);
+    out.fd = pair[1];
+    assert_int_equal(ipc_send(pair[1], &head, &out, deadline_in_ms(1000)), SD_OK);
+    struct ipc_conn *conn = ipc_conn_new(pair[0], PEER_INSPECT, 0);
+    assert_int_equal(ipc_serve_one(conn, dns_ops, SD_COUNT(dns_ops), 1, NULL, deadline_in_ms(1000)), SD_ERR_PROTOCOL);
+    ipc_conn_unref(&conn);
+    (void)close(pair[1]);
+}
+
+static void ask_unread(int fd, struct ipc_conn *conn, unsigned count, unsigned *ret_asked) {
+    struct ipc_msg head = {.op = 1};
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    assert_int_equal(dns_query_req_encode(&out, &(struct dns_query_req){.name = SPAN("x.example")}), SD_OK);
+    for (unsigned i = 0; i < count; i++) {
+        head.id = *ret_asked + 1;
+        if (ipc_send(fd, &head, &out, deadline_in_ms(100)) != SD_OK ||
+            ipc_serve_one(conn, dns_ops, SD_COUNT(dns_ops), 1, NULL, deadline_in_ms(100)) != SD_OK)
+            return;
+        (*ret_asked)++;
+    }
+}
+
+/* Answers that nobody reads wait in order, at no cost of time; too many of them end the connection. */
+static void test_a_peer_that_does_not_read(SD_UNUSED void **state) {
+    int pair[2];
+    unsigned asked = 0, read = 0;
+    struct ipc_msg *msg = NULL;
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_conn *conn = ipc_conn_new(pair[0], PEER_INSPECT, 0);
+    ipc_conn_keep_answers(conn, (size_t)1 << 20);
+    int64_t begun_ns = clock_mono_ns();
+    while (!ipc_conn_has_answers(conn))
+        ask_unread(pair[1], conn, 1, &asked);
+    ask_unread(pair[1], conn, 100, &asked);
+    assert_true(clock_mono_ns() - begun_ns < INT64_C(1500) * 1000000); /* not once two seconds */
+    while (read < asked) {
+        assert_int_equal(ipc_conn_flush(conn), SD_OK);
+        assert_int_equal(ipc_recv(pair[1], deadline_in_ms(1000), &msg), SD_OK);
+        assert_int_equal(msg->id, ++read);
+        ipc_msg_free(&msg);
+    }
+    assert_false(ipc_conn_has_answers(conn));
+    ask_unread(pair[1], conn, 100000, &asked);
+    assert_true(asked - read < 100000);
+    assert_int_equal(ipc_conn_flush(conn), SD_ERR_CLOSED);
+    enum sd_err err = SD_OK;
+    while (err == SD_OK) {
+        err = ipc_recv(pair[1], deadline_in_ms(1000), &msg);
+        ipc_msg_free(&msg);
+    }
+    assert_int_equal(err, SD_ERR_CLOSED);
+    ipc_conn_unref(&conn);
+    (void)close(pair[1]);
+}
+
 static void test_large_payload_travels_sealed(SD_UNUSED void **state) {
     int pair[2];
     struct ipc_msg *msg = NULL;
@@ -298,6 +359,8 @@ int main(void) {
         cmocka_unit_test(test_many_threads_serve_one_channel),
         cmocka_unit_test(test_service_dies_and_comes_back),
         cmocka_unit_test(test_hostile_peers_are_dropped),
+        cmocka_unit_test(test_a_descriptor_nobody_asked_for),
+        cmocka_unit_test(test_a_peer_that_does_not_read),
         cmocka_unit_test(test_large_payload_travels_sealed),
         cmocka_unit_test(test_unsealed_memory_is_refused),
         cmocka_unit_test(test_limits_hold_on_both_sides),

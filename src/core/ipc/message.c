@@ -41,6 +41,16 @@ int ipc_msg_take_fd(struct ipc_msg *msg) {
     return fd;
 }
 
+/* Calls may wait long for their answer: descriptors that nobody needs must not wait with them. */
+enum sd_err ipc_msg_settle_fd(struct ipc_msg *msg, bool expected) {
+    if (expected || msg->fd < 0)
+        return SD_OK;
+    if (!msg->mapped.p)
+        return SD_ERR_PROTOCOL;
+    (void)close(ipc_msg_take_fd(msg));
+    return SD_OK;
+}
+
 struct ipc_out ipc_out_new(void) {
     return (struct ipc_out){.body = buf_new(BODY_MAX), .fd = -1};
 }

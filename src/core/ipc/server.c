@@ -4,10 +4,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define ANSWER_MS 2000 /* a peer that does not read its answers for so long is broken */
 #define OPS_MAX 64     /* operation numbers per service */
+
+/* An answer that the peer has not yet taken. */
+struct kept {
+    struct kept *next;
+    struct ipc_msg head;
+    struct ipc_out out;
+};
 
 struct ipc_conn {
     atomic_uint refs;
@@ -20,6 +28,11 @@ struct ipc_conn {
     pthread_mutex_t lock;
     pthread_cond_t free_to_read;
     bool is_read;
+    /* What waits for the peer to read: only with ipc_conn_keep_answers(). */
+    pthread_mutex_t out_lock;
+    struct kept *kept, **kept_last;
+    size_t kept_bytes, kept_max; /* max 0: answers wait for the peer instead */
+    bool broken;                 /* too much was kept, or a send failed */
 };
 
 struct ipc_conn *ipc_conn_new(int fd, uint32_t peer, uint16_t instance) {
@@ -29,6 +42,8 @@ struct ipc_conn *ipc_conn_new(int fd, uint32_t peer, uint16_t instance) {
         return NULL;
     *conn = (struct ipc_conn){.refs = 1, .fd = fd, .peer = peer, .uid = UINT32_MAX, .instance = instance};
     pthread_mutex_init(&conn->lock, NULL);
+    pthread_mutex_init(&conn->out_lock, NULL);
+    conn->kept_last = &conn->kept;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&conn->free_to_read, &attr);
@@ -41,8 +56,22 @@ struct ipc_conn *ipc_conn_ref(struct ipc_conn *conn) {
     return conn;
 }
 
+/* Under out_lock, or by the last owner. */
+static void drop_kept(struct ipc_conn *conn) {
+    while (conn->kept) {
+        struct kept *kept = conn->kept;
+        conn->kept = kept->next;
+        ipc_out_free(&kept->out);
+        free(kept);
+    }
+    conn->kept_last = &conn->kept;
+    conn->kept_bytes = 0;
+}
+
 void ipc_conn_unref(struct ipc_conn **conn) {
     if (*conn && atomic_fetch_sub(&(*conn)->refs, 1) == 1) {
+        drop_kept(*conn);
+        pthread_mutex_destroy(&(*conn)->out_lock);
         (void)close((*conn)->fd);
         pthread_cond_destroy(&(*conn)->free_to_read);
         pthread_mutex_destroy(&(*conn)->lock);
@@ -77,10 +106,94 @@ static void call_free(struct ipc_call *call) {
     free(call);
 }
 
+/* ---- answers ---- */
+
+void ipc_conn_keep_answers(struct ipc_conn *conn, size_t max_bytes) {
+    conn->kept_max = max_bytes;
+}
+
+#define KEPT_COST sizeof(struct kept)
+
+static enum sd_err keep(struct ipc_conn *conn, const struct ipc_msg *head, const struct ipc_out *out) {
+    struct kept *kept = conn->kept_bytes + out->body.n + KEPT_COST > conn->kept_max ? NULL : calloc(1, sizeof *kept);
+    if (!kept)
+        return SD_ERR_LIMIT;
+    *kept = (struct kept){.head = *head, .out = ipc_out_new()};
+    buf_put(&kept->out.body, buf_span(&out->body));
+    enum sd_err err = ipc_out_err(&kept->out);
+    if (err) {
+        ipc_out_free(&kept->out);
+        free(kept);
+        return err;
+    }
+    *conn->kept_last = kept;
+    conn->kept_last = &kept->next;
+    conn->kept_bytes += out->body.n + KEPT_COST;
+    return SD_OK;
+}
+
+/* Under out_lock: sends what the peer takes without waiting. */
+static enum sd_err send_kept(struct ipc_conn *conn) {
+    enum sd_err err = SD_OK;
+    while (conn->kept && err == SD_OK) {
+        struct kept *kept = conn->kept;
+        err = ipc_send(conn->fd, &kept->head, &kept->out, (struct deadline){0});
+        if (err)
+            break;
+        conn->kept = kept->next;
+        conn->kept_bytes -= kept->out.body.n + KEPT_COST;
+        if (!conn->kept)
+            conn->kept_last = &conn->kept;
+        ipc_out_free(&kept->out);
+        free(kept);
+    }
+    return err == SD_ERR_TIMEOUT ? SD_OK : err;
+}
+
+/* Under out_lock: whoever serves the connection finds it broken and drops the peer. */
+static void settle(struct ipc_conn *conn, enum sd_err err) {
+    if (!err || conn->broken)
+        return;
+    conn->broken = true;
+    drop_kept(conn);
+    (void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+static void send_or_keep(struct ipc_conn *conn, const struct ipc_msg *head, const struct ipc_out *out) {
+    pthread_mutex_lock(&conn->out_lock);
+    enum sd_err err = conn->broken ? SD_OK : send_kept(conn);
+    if (!err && !conn->broken) {
+        err = conn->kept ? SD_ERR_TIMEOUT : ipc_send(conn->fd, head, out, (struct deadline){0});
+        if (err == SD_ERR_TIMEOUT)
+            err = keep(conn, head, out);
+    }
+    settle(conn, err);
+    pthread_mutex_unlock(&conn->out_lock);
+}
+
+bool ipc_conn_has_answers(struct ipc_conn *conn) {
+    pthread_mutex_lock(&conn->out_lock);
+    bool has = conn->kept != NULL;
+    pthread_mutex_unlock(&conn->out_lock);
+    return has;
+}
+
+enum sd_err ipc_conn_flush(struct ipc_conn *conn) {
+    pthread_mutex_lock(&conn->out_lock);
+    settle(conn, conn->broken ? SD_OK : send_kept(conn));
+    bool broken = conn->broken;
+    pthread_mutex_unlock(&conn->out_lock);
+    return broken ? SD_ERR_CLOSED : SD_OK;
+}
+
 static void send_answer(struct ipc_call *call, enum sd_err status, const struct ipc_out *out) {
     struct ipc_msg head = {.id = call->msg->id, .op = call->msg->op, .is_reply = true, .status = status};
-    enum sd_err err = ipc_send(call->conn->fd, &head, out, deadline_in_ms(ANSWER_MS));
-    (void)err; /* the peer is gone or stuck: its own end shows at the next read */
+    if (call->conn->kept_max && out->fd < 0) {
+        send_or_keep(call->conn, &head, out);
+    } else {
+        enum sd_err err = ipc_send(call->conn->fd, &head, out, deadline_in_ms(ANSWER_MS));
+        (void)err; /* the peer is gone or stuck: its own end shows at the next read */
+    }
     call_free(call);
 }
 
