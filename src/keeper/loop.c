@@ -14,6 +14,9 @@
 #define PEERS_MAX 64
 #define MESSAGES_AT_ONCE 32 /* of one peer before the next one's turn */
 #define TICK_MS 1000
+#define KEPT_MAX_BYTES                                                                                                         \
+    ((size_t)1024 * 1024) /* answers that one peer has not yet read: ten of the largest, thousands of others */
+#define ADMINS_MAX 16     /* of PEERS_MAX: the roles find a place whatever the command line does */
 #define STOP_MS 8000
 
 struct loop {
@@ -70,6 +73,7 @@ enum sd_err loop_add_peer(struct loop *loop, uint32_t peer, uint16_t instance, i
         (void)close(fd);
         return SD_ERR_NOMEM;
     }
+    ipc_conn_keep_answers(conn, KEPT_MAX_BYTES);
     return add_incoming(loop, conn);
 }
 
@@ -110,6 +114,7 @@ static void accept_admin(struct loop *loop, int listen_fd) {
         return;
     }
     ipc_conn_set_uid(conn, cred.uid);
+    ipc_conn_keep_answers(conn, KEPT_MAX_BYTES);
     if (add_incoming(loop, conn) != SD_OK)
         log_warn("keeper.admin", "limit=peers");
 }
@@ -121,6 +126,10 @@ static void drop_peer(struct loop *loop, size_t i) {
 
 /* False: the peer is gone. */
 static bool serve(struct loop *loop, struct ipc_conn *conn) {
+    if (ipc_conn_flush(conn) != SD_OK) {
+        log_warn("keeper.peer", "dropped peer=%u error=does not read", ipc_conn_peer(conn));
+        return false;
+    }
     for (size_t i = 0; i < MESSAGES_AT_ONCE && audit_backlog(loop->k->audit) < AUDIT_BACKLOG_MAX; i++) {
         enum sd_err err = ipc_serve_one(conn, keeper_ops, keeper_op_count, KEEPER_READY, loop->k, (struct deadline){0});
         if (err == SD_ERR_TIMEOUT)
@@ -134,6 +143,13 @@ static bool serve(struct loop *loop, struct ipc_conn *conn) {
     return true;
 }
 
+static bool may_accept(const struct loop *loop) {
+    size_t admins = 0;
+    for (size_t i = 0; i < loop->peer_count; i++)
+        admins += ipc_conn_peer(loop->peers[i]) == PEER_ADMIN;
+    return admins < ADMINS_MAX && loop->peer_count < PEERS_MAX;
+}
+
 /* One wait: the bell, the admin socket, and, unless the log has too much to write already, the peers. */
 static void wait_and_serve(struct loop *loop) {
     struct pollfd fds[PEERS_MAX + 2];
@@ -143,9 +159,10 @@ static void wait_and_serve(struct loop *loop) {
     int listen_fd = loop->listen_fd;
     pthread_mutex_unlock(&loop->lock);
     fds[0] = (struct pollfd){.fd = loop->wake_fd, .events = POLLIN};
-    fds[1] = (struct pollfd){.fd = loop->peer_count < PEERS_MAX ? listen_fd : -1, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = may_accept(loop) ? listen_fd : -1, .events = POLLIN};
     for (size_t i = 0; i < peers; i++)
-        fds[i + 2] = (struct pollfd){.fd = ipc_conn_fd(loop->peers[i]), .events = POLLIN};
+        fds[i + 2] = (struct pollfd){.fd = ipc_conn_fd(loop->peers[i]),
+                                     .events = ipc_conn_has_answers(loop->peers[i]) ? POLLIN | POLLOUT : POLLIN};
     if (poll(fds, peers + 2, TICK_MS) < 0 && errno != EINTR)
         log_error("keeper.poll", "errno=%d", errno);
     uint64_t rung;

@@ -312,6 +312,38 @@ static void a_flood_stops_nobody(SD_UNUSED void **state) {
     kill_now(&p);
 }
 
+/* A desk that was taken over asks and never reads: it is dropped, and meanwhile nobody waits for it. */
+static void a_deaf_peer_delays_nobody(SD_UNUSED void **state) {
+    struct process p;
+    struct intake intake;
+    int fds[2];
+    struct ipc_msg head = {.op = 11}, *reply = NULL;
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    start(&p);
+    assert_int_equal(ipc_pair(fds), SD_OK);
+    give(&p, LINK_SERVER, "keeper", PEER_DESK, fds[0]);
+    assert_int_equal(keeper_session_req_encode(&out, &(struct keeper_session_req){.token = SPAN("none")}), SD_OK);
+    enum sd_err err = SD_OK;
+    int64_t slowest_ns = 0;
+    for (unsigned i = 0; i < 20000 && err == SD_OK; i++) {
+        err = ipc_send(fds[1], &head, &out, deadline_in_ms(3000));
+        int64_t begun_ns = clock_mono_ns();
+        if (i % 50 == 0)
+            intake_of(&p, &intake);
+        if (clock_mono_ns() - begun_ns > slowest_ns)
+            slowest_ns = clock_mono_ns() - begun_ns;
+    }
+    assert_true(slowest_ns < INT64_C(500) * 1000000);
+    assert_int_not_equal(err, SD_ERR_TIMEOUT); /* its questions were taken as long as it was there */
+    for (err = SD_OK; err == SD_OK;) {
+        err = ipc_recv(fds[1], deadline_in_ms(3000), &reply);
+        ipc_msg_free(&reply);
+    }
+    assert_int_equal(err, SD_ERR_CLOSED);
+    (void)close(fds[1]);
+    stop(&p);
+}
+
 static void *kill_later(void *arg) {
     const struct process *p = arg;
     struct timespec pause = {.tv_nsec = (rand() % 60) * 1000000L};
@@ -395,6 +427,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(signs_people_in),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(a_flood_stops_nobody),
+        cmocka_unit_test(a_deaf_peer_delays_nobody),
         cmocka_unit_test(nothing_doubled),
     };
     return program ? cmocka_run_group_tests(tests, make, drop) : 1;
