@@ -75,7 +75,7 @@ static void stop(struct ipc_client **control, pid_t pid) {
 
 static bool wait_for_adoption(unsigned n, int64_t ms) {
     for (struct deadline end = deadline_in_ms(ms); !deadline_passed(end);) {
-        if (__atomic_load_n(&keeper.adopted[n], __ATOMIC_SEQ_CST))
+        if (atomic_load(&keeper.adopted[n]))
             return true;
         struct timespec pause = {.tv_nsec = 2000000};
         (void)nanosleep(&pause, NULL);

@@ -121,7 +121,7 @@ struct fake_keeper {
     bool one_ticket;  /* all letters on one ticket */
     /* What it has seen. */
     atomic_uint calls, already, reports, last_keys;
-    unsigned char adopted[FAKE_OBJECTS];
+    atomic_uchar adopted[FAKE_OBJECTS];
 };
 
 static inline unsigned fake_number(struct span header_bytes) {

@@ -13,7 +13,7 @@ enum verb { ON_CONNECT, ON_EHLO, ON_HELO, ON_STARTTLS, ON_MAIL, ON_RCPT, ON_DATA
 
 struct test_server {
     /* Answers with CRLF; NULL: closes the connection. RCPT: an address with "later" gets 450, with "never" 550. */
-    const char *answers[VERBS];
+    const char *_Atomic answers[VERBS];
     const char *ehlo_after_tls; /* NULL: the same */
     struct tls_context *tls;
     bool breaks_tls;                /* says 220 and then no TLS */
