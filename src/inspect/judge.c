@@ -86,7 +86,8 @@ static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, co
 }
 
 static enum sd_err answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
-    auth_judgement_json(&w->judgement, &w->verdict);
+    if (ipc_conn_peer(call->conn) == PEER_ADMIN) /* the edge has no use for it */
+        auth_judgement_json(&w->judgement, &w->verdict);
     struct inspect_judge_rep rep = reply_of(req, w);
     put_cuts(&w->judgement, req->letter.p, &rep.cuts, &w->cuts);
     enum sd_err err = buf_err(&w->verdict);

@@ -5,6 +5,7 @@
 #include "inspect/inspect.h"
 
 #include "auth/dns_ipc.h"
+#include "auth/dns_recent.h"
 #include "core/log.h"
 
 #include <stdlib.h>
@@ -54,7 +55,12 @@ static enum sd_err serve_peer(struct ipc_conn *conn) {
 static enum sd_err prepare(struct role_ctx *ctx) {
     inspector.config = role_config(ctx);
     inspector.own_domain_count = config_domains(inspector.config, inspector.own_domains, OWN_DOMAINS_MAX);
-    inspector.dns = dns_over_ipc(role_client(ctx, "dns"));
+    struct dns_source asked = dns_over_ipc(role_client(ctx, "dns"));
+    struct dns_recent *recent = NULL; /* for life */
+    enum sd_err err = dns_recent_new(&asked, &recent);
+    if (err)
+        return err;
+    inspector.dns = dns_recent_source(recent);
     return SD_OK;
 }
 
