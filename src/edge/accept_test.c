@@ -324,7 +324,7 @@ static enum judge_outcome judge_text(const char *letter, int64_t ms) {
 }
 
 static void *hang_one(SD_UNUSED void *arg) {
-    return judge_text("X-Test: hang\r\n\r\n", 1500) == JUDGE_TIMEOUT ? NULL : &rig;
+    return judge_text("X-Test: hang\r\n\r\n", 3000) == JUDGE_TIMEOUT ? NULL : &rig;
 }
 
 /* One that hangs keeps the letter it has, and gets no more while another has fewer. */
@@ -332,8 +332,10 @@ static void a_worker_that_hangs_is_left_alone(void **state) {
     (void)state;
     pthread_t thread;
     void *unexpected = NULL;
+    struct deadline patience = deadline_in_ms(5000);
+    while (ipc_client_broken(rig.clients[0]) || ipc_client_broken(rig.clients[1])) /* both are there */
+        assert_false(deadline_passed(patience));
     assert_int_equal(pthread_create(&thread, NULL, hang_one, NULL), 0);
-    struct deadline patience = deadline_in_ms(1000);
     while (rig_judged(&rig, 0) + rig_judged(&rig, 1) == 0)
         assert_false(deadline_passed(patience));
     size_t hung = rig_judged(&rig, 0) ? 0 : 1;
