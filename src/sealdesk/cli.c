@@ -33,6 +33,8 @@ bool take_common_option(int option, struct common_options *options) {
     case 'o':
         if (options->override_count < OVERRIDES_MAX)
             options->overrides[options->override_count++] = optarg;
+        else
+            options->too_many = true;
         return true;
     case 'j':
         options->json = true;
@@ -42,12 +44,36 @@ bool take_common_option(int option, struct common_options *options) {
     }
 }
 
-enum sd_err load_common(const struct common_options *options, struct settings **ret) {
+static const struct option plain_options[] = {COMMON_LONG, {"keys", 0, NULL, 'K'}, {0}};
+
+bool parse_plain(int argc, char **argv, struct common_options *options, bool *ret_keys) {
+    int option;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, COMMON_SHORT, plain_options, NULL)) != -1) {
+        if (option == 'K' && ret_keys)
+            *ret_keys = true;
+        else if (!take_common_option(option, options)) {
+            (void)usage_of(argv[0]);
+            return false;
+        }
+    }
+    if (optind == argc)
+        return true;
+    (void)fprintf(stderr, "sealdesk %s: \"%s\" is not expected here\n", argv[0], argv[optind]);
+    (void)usage_of(argv[0]);
+    return false;
+}
+
+int load_common(const struct common_options *options, struct settings **ret) {
     if (!options->conf) {
         (void)fprintf(stderr, "sealdesk: -c CONF is missing: name the installation's sealdesk.conf\n");
-        return SD_ERR_CONFIG;
+        return EXIT_USAGE;
     }
-    return settings_load(options->conf, options->overrides, options->override_count, ret);
+    if (options->too_many) {
+        (void)fprintf(stderr, "sealdesk: more than %d times -o: put them into the configuration file\n", OVERRIDES_MAX);
+        return EXIT_USAGE;
+    }
+    return exit_status_of(settings_load(options->conf, options->overrides, options->override_count, ret));
 }
 
 /* Nobody serves the directory: a keeper of our own, joined to nobody but us. */

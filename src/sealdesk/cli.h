@@ -20,6 +20,9 @@ enum exit_status {
 /* An error as exit status. */
 int exit_status_of(enum sd_err err);
 
+/* One line of usage for a command that has no more to say; EXIT_USAGE. */
+int usage_of(const char *command);
+
 /* Commands; argv[0] is the command's own word. */
 int cmd_init(int argc, char **argv);
 int cmd_run(int argc, char **argv);
@@ -38,6 +41,7 @@ struct common_options {
     const char *overrides[OVERRIDES_MAX];
     size_t override_count;
     bool json;
+    bool too_many; /* -o more than OVERRIDES_MAX times */
 };
 /* One getopt_long result: true when it was a common option. */
 bool take_common_option(int option, struct common_options *options);
@@ -47,8 +51,12 @@ bool take_common_option(int option, struct common_options *options);
         "help", 0, NULL, 'h'                                                                                                   \
     }
 
-/* Loads what -c names, or says that it is missing. */
-enum sd_err load_common(const struct common_options *options, struct settings **ret) SD_MUST_CHECK;
+/* The whole line of a command that takes only the usual options, and --keys where ret_keys is given; false after having said
+ * what is wrong. */
+bool parse_plain(int argc, char **argv, struct common_options *options, bool *ret_keys);
+
+/* Loads what -c names. EXIT_YES, or the exit status after having said what is wrong. */
+int load_common(const struct common_options *options, struct settings **ret);
 
 /* ---- the way to the keeper ---- */
 
@@ -63,5 +71,12 @@ void door_close(struct door *door);
 
 /* zone.c: the DNS records to publish, as zone-file lines. json: keeper.public_keys. */
 enum sd_err put_zone(const struct settings *settings, struct span json, struct buf *to) SD_MUST_CHECK;
+/* cmd_check.c: "records", the same lines without remarks. */
+struct json_out;
+void put_zone_json(struct json_out *j, struct span zone);
+
+/* print.c: the keeper's JSON lines for people. */
+void print_person(struct span line);
+void print_record(struct span line);
 
 #endif

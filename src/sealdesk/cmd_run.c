@@ -1,7 +1,6 @@
-/* sealdesk run, check, status, dns: commands about the installation as a whole. */
+/* sealdesk run, status: serving, and how it goes. */
 #include "sealdesk/cli.h"
 
-#include "core/ipc/keeper.h"
 #include "sealdesk/listen.h"
 
 #include <getopt.h>
@@ -11,65 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const struct option plain_options[] = {COMMON_LONG, {"keys", 0, NULL, 'K'}, {0}};
-
-/* The usual options; false after having said what is wrong. */
-static bool parse_plain(int argc, char **argv, struct common_options *options, bool *ret_keys) {
-    int option;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, COMMON_SHORT, plain_options, NULL)) != -1) {
-        if (option == 'K' && ret_keys)
-            *ret_keys = true;
-        else if (!take_common_option(option, options)) {
-            (void)fprintf(stderr, "usage: sealdesk %s -c CONF [-o section.key=value …] [--json]\n", argv[0]);
-            return false;
-        }
-    }
-    return true;
-}
-
 int cmd_run(int argc, char **argv) {
     struct common_options options = {0};
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     if (!parse_plain(argc, argv, &options, NULL))
         return EXIT_USAGE;
-    if (load_common(&options, &settings) != SD_OK || settings_check(settings, stderr) > 0)
-        return EXIT_CONFIG;
-    return supervisor_run(settings);
-}
-
-/* Swap that is not encrypted can hold what was never to be on a disk in clear. */
-static void warn_swap(void) {
-    struct buf swaps SD_CLEANUP(buf_free) = buf_new(65536);
-    FILE *f = fopen("/proc/swaps", "r");
-    char line[512];
-    unsigned lines = 0;
-    while (f && fgets(line, sizeof line, f))
-        if (lines++ > 0 && !strstr(line, "/zram") && !strstr(line, "/dm-"))
-            (void)printf("warning: swap is on and does not look encrypted (%.*s): switch it off or encrypt it\n",
-                         (int)strcspn(line, " \t\n"), line);
-    if (f)
-        (void)fclose(f);
-}
-
-int cmd_check(int argc, char **argv) {
-    struct common_options options = {0};
-    struct settings *settings SD_CLEANUP(settings_free) = NULL;
-    bool keys = false;
-    if (!parse_plain(argc, argv, &options, &keys))
-        return EXIT_USAGE;
-    if (keys) {
-        settings_describe(stdout);
-        return EXIT_YES;
-    }
-    if (load_common(&options, &settings) != SD_OK)
-        return EXIT_CONFIG;
-    unsigned problems = settings_check(settings, stderr);
-    warn_swap();
-    if (!*settings_text(settings, "smtp.tls_cert"))
-        (void)printf("warning: smtp.tls_cert is not set: senders cannot encrypt\n");
-    (void)printf(problems ? "%u problem(s)\n" : "ok\n", problems);
-    return problems ? EXIT_CONFIG : EXIT_YES;
+    int status = load_common(&options, &settings);
+    if (status == EXIT_YES && settings_check(settings, stderr) > 0)
+        status = EXIT_CONFIG;
+    return status ? status : supervisor_run(settings);
 }
 
 /* ---- status ---- */
@@ -97,9 +46,11 @@ static void print_status(json_t *status) {
     (void)printf("%s\n", json_is_true(json_object_get(status, "ready")) ? "ready" : "not ready");
     json_array_foreach(json_object_get(status, "reasons"), i, item)(void) printf("  %s\n", json_string_value(item));
     json_array_foreach(json_object_get(status, "roles"), i, item) {
-        (void)printf("  %-8s pid %-7lld %s, died %lld times\n", json_string_value(json_object_get(item, "name")),
+        json_int_t restarts = json_integer_value(json_object_get(item, "restarts"));
+        (void)printf("  %-8s pid %-7lld %s since %s, ", json_string_value(json_object_get(item, "name")),
                      json_integer_value(json_object_get(item, "pid")), json_string_value(json_object_get(item, "state")),
-                     json_integer_value(json_object_get(item, "restarts")));
+                     json_string_value(json_object_get(item, "since")));
+        (void)printf(restarts == 0 ? "never died\n" : restarts == 1 ? "died once\n" : "died %lld times\n", restarts);
         if (json_is_object(json_object_get(item, "sandbox")))
             print_sandbox(json_object_get(item, "sandbox"));
     }
@@ -130,12 +81,14 @@ int cmd_status(int argc, char **argv) {
     struct buf json SD_CLEANUP(buf_free) = buf_new(128 * 1024);
     if (!parse_plain(argc, argv, &options, NULL))
         return EXIT_USAGE;
-    if (load_common(&options, &settings) != SD_OK)
-        return EXIT_CONFIG;
+    int wrong = load_common(&options, &settings);
+    if (wrong)
+        return wrong;
     enum sd_err err = ask_status(settings, &json);
     if (err) {
         (void)fprintf(stderr,
-                      err == SD_ERR_DENIED ? "only root, or the user who runs Sealdesk, may ask\n" : "not running on %s\n",
+                      err == SD_ERR_DENIED ? "%s: only root, or the user who runs Sealdesk, may ask\n"
+                                           : "%s: Sealdesk is not running here (`sealdesk run` starts it)\n",
                       settings->data_dir);
         return err == SD_ERR_DENIED ? EXIT_NOT_ALLOWED : EXIT_NOT_RUNNING;
     }
@@ -147,33 +100,4 @@ int cmd_status(int argc, char **argv) {
         print_status(status);
     json_decref(status);
     return ready ? EXIT_YES : EXIT_NO;
-}
-
-/* ---- dns ---- */
-
-int cmd_dns(int argc, char **argv) {
-    struct common_options options = {0};
-    struct settings *settings SD_CLEANUP(settings_free) = NULL;
-    struct door door;
-    if (!parse_plain(argc, argv, &options, NULL))
-        return EXIT_USAGE;
-    if (load_common(&options, &settings) != SD_OK)
-        return EXIT_CONFIG;
-    enum sd_err err = door_open(settings, &door);
-    if (err)
-        return exit_status_of(err);
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct keeper_public_keys_rep rep;
-    struct buf zone SD_CLEANUP(buf_free) = buf_new(65536);
-    err = keeper_public_keys_call(door.keeper, &(struct keeper_public_keys_req){}, deadline_in_ms(10000), &msg, &rep);
-    if (err == SD_OK && options.json)
-        (void)printf("%.*s\n", SPAN_FMT(rep.json));
-    else if (err == SD_OK)
-        err = put_zone(settings, rep.json, &zone);
-    if (err == SD_OK)
-        (void)printf("%.*s", SPAN_FMT(buf_span(&zone)));
-    else
-        (void)fprintf(stderr, "sealdesk dns: %s\n", sd_err_text(err));
-    door_close(&door);
-    return exit_status_of(err);
 }

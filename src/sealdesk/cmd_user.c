@@ -51,7 +51,9 @@ static bool parse_user(int argc, char **argv, struct user_options *o) {
         else if (!take_common_option(option, &o->common))
             return false;
     }
-    return true;
+    if (optind < argc)
+        (void)fprintf(stderr, "sealdesk: \"%s\" is not expected here\n", argv[optind]);
+    return optind == argc;
 }
 
 /* The first line of the file; never an argument, where other users of the machine would see it. */
@@ -92,8 +94,9 @@ static int user_add(struct user_options *o) {
     struct door door;
     if (!o->email || !o->name || !o->role || !o->password_file)
         return user_usage();
-    if (load_common(&o->common, &settings) != SD_OK)
-        return EXIT_CONFIG;
+    int status = load_common(&o->common, &settings);
+    if (status)
+        return status;
     enum sd_err err = read_password(o->password_file, &password);
     if (err == SD_OK)
         err = door_open(settings, &door);
@@ -107,16 +110,25 @@ static int user_add(struct user_options *o) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_user_add_rep rep = {0};
     err = keeper_user_add_call(door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
-    int status = report_user(err, &rep, o->common.json);
+    status = report_user(err, &rep, o->common.json);
     door_close(&door);
     return status;
+}
+
+/* As the keeper wrote it, or for people. */
+static void put_line(struct span line, bool json, void (*print)(struct span line)) {
+    if (json)
+        (void)printf("%.*s\n", SPAN_FMT(line));
+    else
+        print(line);
 }
 
 static int user_list(struct user_options *o) {
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct door door;
-    if (load_common(&o->common, &settings) != SD_OK)
-        return EXIT_CONFIG;
+    int status = load_common(&o->common, &settings);
+    if (status)
+        return status;
     enum sd_err err = door_open(settings, &door);
     if (err)
         return exit_status_of(err);
@@ -126,7 +138,9 @@ static int user_list(struct user_options *o) {
     struct ipc_list_iter iter = ipc_list_start(rep.people);
     struct span person;
     while (err == SD_OK && ipc_list_next(&iter, &person))
-        (void)printf("%.*s\n", SPAN_FMT(person));
+        put_line(person, o->common.json, print_person);
+    if (err)
+        (void)fprintf(stderr, "sealdesk user list: %s\n", sd_err_text(err));
     door_close(&door);
     return exit_status_of(err);
 }
@@ -147,7 +161,7 @@ int cmd_user(int argc, char **argv) {
 
 /* ---- audit ---- */
 
-static enum sd_err print_records(struct ipc_client *keeper) {
+static enum sd_err print_records(struct ipc_client *keeper, bool json) {
     uint64_t from = 0;
     for (;;) {
         struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
@@ -159,7 +173,7 @@ static enum sd_err print_records(struct ipc_client *keeper) {
         struct ipc_list_iter iter = ipc_list_start(rep.records);
         struct span record;
         while (ipc_list_next(&iter, &record))
-            (void)printf("%.*s\n", SPAN_FMT(record));
+            put_line(record, json, print_record);
         if (rep.next <= from || rep.records.count == 0)
             return SD_OK;
         from = rep.next;
@@ -202,19 +216,19 @@ int cmd_audit(int argc, char **argv) {
     bool verify = argc >= 2 && strcmp(argv[1], "verify") == 0;
     if (argc < 2 || (!verify && strcmp(argv[1], "list") != 0) || !parse_user(argc - 1, argv + 1, &o))
         return audit_usage();
-    if (load_common(&o.common, &settings) != SD_OK)
-        return EXIT_CONFIG;
+    int status = load_common(&o.common, &settings);
+    if (status)
+        return status;
     enum sd_err err = door_open(settings, &door);
     if (err)
         return exit_status_of(err);
-    int status;
     if (verify) {
         struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
         struct keeper_audit_verify_rep rep;
         err = keeper_audit_verify_call(door.keeper, &(struct keeper_audit_verify_req){}, deadline_in_ms(600000), &msg, &rep);
         status = err ? exit_status_of(err) : print_verified(&rep, o.common.json);
     } else {
-        err = print_records(door.keeper);
+        err = print_records(door.keeper, o.common.json);
         status = exit_status_of(err);
     }
     if (err)

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -84,11 +85,23 @@ enum sd_err listen_parse(const char *text, bool unix_allowed, struct listen_addr
     return SD_OK;
 }
 
+/* A socket left behind by a run that was killed. What is no socket, or still answers, is somebody's: bind then fails. */
+static void remove_stale(const struct listen_address *address) {
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->address;
+    struct stat st;
+    if (lstat(un->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address->address, address->length) != 0 && errno == ECONNREFUSED)
+        (void)unlink(un->sun_path);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 static enum sd_err bind_and_listen(int fd, const struct listen_address *address) {
     int on = 1;
     if (address->address.ss_family == AF_UNIX) {
-        const struct sockaddr_un *un = (const struct sockaddr_un *)&address->address;
-        (void)unlink(un->sun_path); /* a socket left behind by a run that was killed */
+        remove_stale(address);
     } else if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) {
         return SD_ERR_IO;
     }
@@ -99,12 +112,25 @@ static enum sd_err bind_and_listen(int fd, const struct listen_address *address)
     return SD_OK;
 }
 
+static void say_why(const struct listen_address *address, const char *what, int why) {
+    char host[64] = "", port[16] = "";
+    const struct sockaddr *sa = (const struct sockaddr *)&address->address;
+    const char *hint = why == EADDRINUSE      ? " Another server, or another Sealdesk, uses this address."
+                       : why == EACCES        ? " Ports below 1024 need root (or CAP_NET_BIND_SERVICE)."
+                       : why == EADDRNOTAVAIL ? " This machine does not have this address."
+                                              : "";
+    if (sa->sa_family == AF_UNIX)
+        (void)fprintf(stderr, "%s: cannot listen on unix:%s: %s.%s\n", what, ((const struct sockaddr_un *)sa)->sun_path,
+                      strerror(why), why == EADDRINUSE ? " Something is there already." : "");
+    else if (getnameinfo(sa, address->length, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        (void)fprintf(stderr, "%s: cannot listen on %s port %s: %s.%s\n", what, host, port, strerror(why), hint);
+}
+
 enum sd_err listen_open(const struct listen_address *address, const char *what, int *ret_fd) {
     int fd = socket(address->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     enum sd_err err = fd < 0 ? sd_err_from_errno(errno) : bind_and_listen(fd, address);
     if (err) {
-        (void)fprintf(stderr, "%s: cannot listen: %s. Is another server, or another Sealdesk, using the address?\n", what,
-                      strerror(errno));
+        say_why(address, what, errno);
         if (fd >= 0)
             (void)close(fd);
         return err;

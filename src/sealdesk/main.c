@@ -6,25 +6,54 @@
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
-    const char *help;
+    const char *arguments, *help;
 } commands[] = {
-    {"init", cmd_init, "DIR --hostname H --domain D [--queue NAME=ADDRESS …]   make a new installation"},
-    {"run", cmd_run, "-c CONF [-o section.key=value …]                        serve, in the foreground"},
-    {"status", cmd_status, "-c CONF [--json]                                        how each role is and what confines it"},
-    {"check", cmd_check, "-c CONF | --keys                                        is the configuration right; all keys"},
-    {"dns", cmd_dns, "-c CONF                                                 the DNS records to publish"},
-    {"user", cmd_user, "add -c CONF --email A --name N --role R --queue Q … --password-file F;  list"},
-    {"audit", cmd_audit, "verify|list -c CONF [--json]                            the log of who did what"},
-    {"verify", cmd_verify, "[--resolver IP@PORT] --ip IP --helo NAME --from ADDR [FILE|-]   judge one message"},
-    {"demo", cmd_demo, "[--once] [--json] [DIR]                                 a short true story on this machine"},
+    {"init", cmd_init, "DIR --hostname H --domain D [--queue NAME=ADDRESS …]", "make a new installation"},
+    {"run", cmd_run, "-c CONF [-o section.key=value …]", "serve, in the foreground"},
+    {"status", cmd_status, "-c CONF [--json]", "how each role is and what confines it"},
+    {"check", cmd_check, "-c CONF [--json] | --keys", "is the configuration right; all keys"},
+    {"dns", cmd_dns, "-c CONF [--json]", "the DNS records to publish"},
+    {"user", cmd_user, "add -c CONF --email A --name N --role R [--queue Q …] --password-file F | list -c CONF [--json]",
+     "people"},
+    {"audit", cmd_audit, "verify|list -c CONF [--json]", "is the log whole; who did what"},
+    {"verify", cmd_verify, "[-c CONF] [--resolver IP@PORT] --ip IP --helo NAME --from ADDR [FILE|-]",
+     "judge one message as the door would"},
+    {"demo", cmd_demo, "[--once] [--json] [DIR]", "a short true story on this machine"},
 };
+
+static void put_usage(FILE *to, size_t command) {
+    (void)fprintf(to, "  sealdesk %s %s\n      %s\n", commands[command].name, commands[command].arguments,
+                  commands[command].help);
+}
 
 static int usage(FILE *to, int status) {
     (void)fprintf(to, "usage: sealdesk COMMAND …\n\n");
     for (size_t i = 0; i < SD_COUNT(commands); i++)
-        (void)fprintf(to, "  sealdesk %-7s %s\n", commands[i].name, commands[i].help);
+        put_usage(to, i);
     (void)fprintf(to, "\nExit status: 0 yes, 1 no, 2 usage, 69 not running, 75 try again, 77 not allowed, 78 configuration.\n");
     return status;
+}
+
+int usage_of(const char *command) {
+    for (size_t i = 0; i < SD_COUNT(commands); i++)
+        if (strcmp(command, commands[i].name) == 0)
+            (void)fprintf(stderr, "usage: sealdesk %s %s\n", command, commands[i].arguments);
+    return EXIT_USAGE;
+}
+
+/* `sealdesk COMMAND --help`, before the command looks at anything. */
+static bool asks_help(int argc, char **argv) {
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+static int run_command(size_t command, int argc, char **argv) {
+    if (!asks_help(argc, argv))
+        return commands[command].run(argc - 1, argv + 1);
+    put_usage(stdout, command);
+    return EXIT_YES;
 }
 
 int main(int argc, char **argv) {
@@ -36,7 +65,7 @@ int main(int argc, char **argv) {
         return printf("sealdesk %s\n", SEALDESK_VERSION) > 0 ? EXIT_YES : EXIT_NO;
     for (size_t i = 0; i < SD_COUNT(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run_command(i, argc, argv);
     (void)fprintf(stderr, "sealdesk: no command \"%s\"\n", argv[1]);
     return usage(stderr, EXIT_USAGE);
 }

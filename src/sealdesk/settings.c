@@ -1,6 +1,7 @@
 #include "sealdesk/settings.h"
 #include "sealdesk/listen.h"
 
+#include <arpa/inet.h>
 #include <confuse.h>
 #include <errno.h>
 #include <limits.h>
@@ -194,8 +195,10 @@ static void blank_comments(uint8_t *text, size_t n) {
 static enum sd_err read_text(const char *path, struct buf *to) {
     FILE *f = fopen(path, "re");
     size_t n = 0;
-    enum sd_err err = f ? SD_OK : SD_ERR_CONFIG;
-    if (err)
+    enum sd_err err = f ? SD_OK : errno == EACCES ? SD_ERR_DENIED : SD_ERR_CONFIG;
+    if (err == SD_ERR_DENIED)
+        (void)fprintf(stderr, "%s: %s: only root, or the user who runs Sealdesk, may read it\n", path, strerror(errno));
+    else if (err)
         (void)fprintf(stderr, "%s: %s\n", path, strerror(errno));
     do {
         uint8_t *p = err ? NULL : buf_reserve(to, 4096);
@@ -203,6 +206,10 @@ static enum sd_err read_text(const char *path, struct buf *to) {
         if (n)
             buf_grew(to, n);
     } while (n);
+    if (err == SD_OK && ferror(f)) {
+        (void)fprintf(stderr, "%s: %s\n", path, strerror(errno)); /* a folder opens, and cannot be read */
+        err = SD_ERR_CONFIG;
+    }
     if (f)
         (void)fclose(f);
     blank_comments(to->p, to->n);
@@ -368,8 +375,47 @@ static unsigned check_queues(const struct settings *s, FILE *to) {
     return n;
 }
 
+/* IP@PORT, or IP for port 53. */
+static bool is_resolver(struct span text) {
+    char ip[64];
+    uint8_t address[16];
+    uint64_t port = 53;
+    size_t at = span_find(text, '@');
+    if (at >= sizeof ip || (at < text.n && (span_to_u64(span_from(text, at + 1), &port) != SD_OK || port < 1 || port > 65535)))
+        return false;
+    (void)snprintf(ip, sizeof ip, "%.*s", SPAN_FMT(span_sub(text, 0, at)));
+    return inet_pton(AF_INET, ip, address) == 1 || inet_pton(AF_INET6, ip, address) == 1;
+}
+
+static unsigned check_resolvers(const struct settings *s, FILE *to) {
+    const char *text = settings_text(s, "dns.resolver");
+    struct span_split split = span_split_start(span_cstr(text));
+    struct span part;
+    while (*text && span_split_next(&split, ',', &part))
+        if (!is_resolver(span_trim(part)))
+            return problem(to, "dns.resolver = \"%s\": expected IP@PORT, comma-separated", text);
+    return 0;
+}
+
+static unsigned check_words(const struct settings *s, FILE *to) {
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    const char *level = settings_text(s, "log.level"), *relay = settings_text(s, "courier.relay");
+    const char *colon = strrchr(relay, ':');
+    uint64_t port = 0;
+    unsigned n = 1;
+    for (size_t i = 0; i < SD_COUNT(levels); i++)
+        if (strcmp(level, levels[i]) == 0)
+            n = 0;
+    if (n)
+        (void)problem(to, "log.level = \"%s\": expected error, warn, info or debug", level);
+    if (*relay && strncmp(relay, "unix:/", 6) != 0 &&
+        (!colon || colon == relay || span_to_u64(span_cstr(colon + 1), &port) != SD_OK || port < 1 || port > 65535))
+        n += problem(to, "courier.relay = \"%s\": expected HOST:PORT or unix:/path", relay);
+    return n;
+}
+
 unsigned settings_check(const struct settings *s, FILE *to) {
-    unsigned n = 0;
+    unsigned n = check_resolvers(s, to) + check_words(s, to);
     bool smtp_public, desk_public;
     if (!*settings_text(s, "main.hostname"))
         n += problem(to, "main.hostname is empty: name this server as the world knows it");

@@ -29,8 +29,11 @@ enum sd_err lock_data_dir(const struct settings *settings, int *ret_fd) {
     (void)snprintf(path, sizeof path, "%s/run/lock", settings->data_dir);
     int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        (void)fprintf(stderr, "%s: %s. Was the directory made by `sealdesk init`?\n", path, strerror(errno));
-        return sd_err_from_errno(errno);
+        enum sd_err err = sd_err_from_errno(errno);
+        (void)fprintf(stderr, "%s: %s. %s\n", path, strerror(errno),
+                      err == SD_ERR_DENIED ? "Only root, or the user who runs Sealdesk, may do this."
+                                           : "Was the directory made by `sealdesk init`?");
+        return err;
     }
     while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         if (deadline_passed(deadline)) {
@@ -340,7 +343,7 @@ int supervisor_run(const struct settings *settings) {
     if (err == SD_ERR_BUSY)
         (void)fprintf(stderr, "%s: another Sealdesk runs on this directory (`sealdesk status` shows it)\n", settings->data_dir);
     if (err)
-        return err == SD_ERR_BUSY ? 75 : 78;
+        return err == SD_ERR_BUSY ? 75 : err == SD_ERR_DENIED ? 77 : 78;
     err = set_up(&s);
     if (err == SD_OK)
         err = supervisor_start(&s);

@@ -1,0 +1,39 @@
+/* print.c - people and records of the log as lines for people. */
+#include "sealdesk/cli.h"
+
+#include <jansson.h>
+
+static const char *text_of(json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* "a, b" of an array of texts. */
+static void put_names(struct buf *to, json_t *names) {
+    size_t i;
+    json_t *name;
+    json_array_foreach(names, i, name) buf_printf(to, "%s%s", i ? ", " : "", json_string_value(name));
+}
+
+void print_person(struct span line) {
+    json_t *person = json_loadb((const char *)line.p, line.n, 0, NULL);
+    struct buf queues SD_CLEANUP(buf_free) = buf_new(16384);
+    put_names(&queues, json_object_get(person, "queues"));
+    (void)printf("%-32s %-20s %-10s %.*s\n", text_of(person, "email"), text_of(person, "name"), text_of(person, "role"),
+                 SPAN_FMT(buf_span(&queues)));
+    json_decref(person);
+}
+
+void print_record(struct span line) {
+    json_t *record = json_loadb((const char *)line.p, line.n, 0, NULL);
+    json_t *actor = json_object_get(record, "actor"), *object = json_object_get(record, "object");
+    const char *who = *text_of(actor, "name") ? text_of(actor, "name") : text_of(actor, "kind");
+    (void)printf("%6lld %s %-8s %-20s %-14s %s", json_integer_value(json_object_get(record, "seq")), text_of(record, "time"),
+                 text_of(record, "outcome"), who, text_of(record, "action"), text_of(object, "kind"));
+    if (*text_of(object, "id"))
+        (void)printf(" %s", text_of(object, "id"));
+    if (*text_of(record, "reason"))
+        (void)printf(" (%s)", text_of(record, "reason"));
+    (void)printf("\n");
+    json_decref(record);
+}
