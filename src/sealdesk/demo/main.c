@@ -119,7 +119,7 @@ static void print_codes(const struct demo *d) {
     }
 }
 
-static void keep_open(const struct demo *d) {
+static void keep_open(struct demo *d) {
     (void)printf("\nThe desk is at %s - mail comes in at 127.0.0.1:%u, everything is in %s\n"
                  "Password of all: %s\n",
                  d->base_url, d->smtp_port, d->dir, demo_password);
@@ -131,8 +131,7 @@ static void keep_open(const struct demo *d) {
         struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
         char line[100];
         (void)fflush(stdout);
-        int status;
-        if (waitpid(d->run_pid, &status, WNOHANG) == d->run_pid) {
+        if (demo_ended(&d->run_pid)) {
             (void)printf("Sealdesk ended by itself; %s/demo.log says why\n", d->dir);
             return;
         }
@@ -159,8 +158,9 @@ static void end(struct demo *d, bool remove_dir) {
 }
 
 static int usage(void) {
-    (void)fprintf(stderr,
-                  "usage: sealdesk demo [--once] [--json] [DIR]\n  DIR must not exist yet; default: a new one under /tmp\n");
+    (void)fprintf(
+        stderr,
+        "usage: sealdesk demo [--once] [--json] [DIR]\n  DIR is new, or an empty folder; default: a new one under /tmp\n");
     return 2;
 }
 
@@ -179,7 +179,16 @@ int main(int argc, char **argv) {
         once |= option == '1';
         json |= option == 'j';
     }
+    if (optind + 1 < argc)
+        return usage();
     const char *dir = optind < argc ? argv[optind] : NULL;
+    if (!once && !demo_port_free(DESK_PORT)) {
+        (void)fprintf(stderr,
+                      "sealdesk demo: port %d is in use: end the other demo or server first, or play the story alone with "
+                      "--once\n",
+                      DESK_PORT);
+        return 1;
+    }
     log_setup("demo", LOG_LEVEL_WARN);
     (void)signal(SIGPIPE, SIG_IGN);
     struct sigaction stop = {.sa_handler = on_signal};

@@ -66,6 +66,27 @@ enum sd_err demo_free_port(uint16_t *ret) {
     return good ? SD_OK : SD_ERR_IO;
 }
 
+/* True when it ended by itself; then there is nothing left to wait for. */
+bool demo_ended(int *pid) {
+    int status;
+    if (waitpid(*pid, &status, WNOHANG) != *pid)
+        return false;
+    *pid = 0;
+    return true;
+}
+
+/* As the desk will bind it: a port that was just closed counts as free. */
+bool demo_port_free(uint16_t port) {
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool good = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+                bind(fd, (struct sockaddr *)&here, sizeof here) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return good;
+}
+
 enum sd_err demo_write_file(const char *path, struct span bytes) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)

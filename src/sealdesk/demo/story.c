@@ -137,7 +137,7 @@ static bool start_desk(struct demo *d, char *detail) {
     spawn_desk(d);
     while (!is_ready(d) || demo_run(argv, &out) != 0) {
         buf_reset(&out);
-        if (deadline_passed(deadline) || kill(d->run_pid, 0) != 0)
+        if (deadline_passed(deadline) || demo_ended(&d->run_pid))
             return say(detail, false, "not ready; %s/demo.log says why", d->dir);
         (void)usleep(50000);
     }
