@@ -101,6 +101,9 @@ static enum sd_err ask_keeper(struct desk *desk, struct exchange *x, const struc
         err = act(desk, x, row, ACTION_ASSIGN, change->assignee);
     if (err == SD_OK && change->has_queue)
         err = move(desk, x, row, change->queue);
+    if (err && change->has_state &&
+        may_become(row->state)) /* all or nothing: the keeper must not know a state that nobody sees */
+        (void)act(desk, x, row, ACTION_STATE, span_cstr(ticket_state_text(row->state)));
     return err;
 }
 
@@ -144,7 +147,7 @@ static bool refuse_change(struct exchange *x, const struct ticket_row *row, stru
     return true;
 }
 
-enum sd_err api_ticket_change(struct desk *desk, struct exchange *x) {
+static enum sd_err change_locked(struct desk *desk, struct exchange *x) {
     struct json_in *body SD_CLEANUP(in_free) = NULL;
     struct ticket_row row;
     struct change change = {0};
@@ -174,4 +177,14 @@ enum sd_err api_ticket_change(struct desk *desk, struct exchange *x) {
     if (err == SD_OK)
         err = store_change(desk, x, &change, &row);
     return err ? err : respond_ticket(desk, x, &row);
+}
+
+/* Of two changes of one ticket at the same revision one is stale before the keeper hears of it: else the keeper would hold the
+ * loser's state, and the store the winner's. */
+enum sd_err api_ticket_change(struct desk *desk, struct exchange *x) {
+    pthread_mutex_t *lock = &desk->change_locks[x->id.n ? x->id.p[x->id.n - 1] % CHANGE_LOCKS : 0];
+    (void)pthread_mutex_lock(lock);
+    enum sd_err err = change_locked(desk, x);
+    (void)pthread_mutex_unlock(lock);
+    return err;
 }

@@ -14,7 +14,7 @@ static enum sd_err load_events(struct desk *desk, struct exchange *x, const stru
     if (err == SD_OK)
         err = event_list(lease.store, &ticket->id, LIMIT_LIST_ITEMS, x->arena, &rows, &count);
     for (size_t i = 0; i < count && err == SD_OK; i++)
-        timeline_add_event(t, &rows[i]);
+        timeline_add_event(t, &rows[i], x->arena);
     return err;
 }
 

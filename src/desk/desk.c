@@ -5,6 +5,8 @@ void desk_init(struct desk *desk) {
     *desk = (struct desk){.outbound_bell = -1, .hostname = ""};
     for (size_t i = 0; i < REPLY_LOCKS; i++)
         (void)pthread_mutex_init(&desk->reply_locks[i], NULL);
+    for (size_t i = 0; i < CHANGE_LOCKS; i++)
+        (void)pthread_mutex_init(&desk->change_locks[i], NULL);
     (void)sem_init(&desk->sources, 0, SOURCES_AT_ONCE);
     input_setup();
 }

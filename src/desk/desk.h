@@ -12,6 +12,7 @@
 #include <semaphore.h>
 
 #define REPLY_LOCKS 16    /* answers with the same Idempotency-Key wait for each other */
+#define CHANGE_LOCKS 16   /* changes of the same ticket wait for each other */
 #define SOURCES_AT_ONCE 3 /* a source is up to 25 MiB, sealed and plain: this bounds the memory for them */
 
 struct desk {
@@ -21,6 +22,7 @@ struct desk {
     bool tls;
     int outbound_bell; /* -1: none was given */
     pthread_mutex_t reply_locks[REPLY_LOCKS];
+    pthread_mutex_t change_locks[CHANGE_LOCKS];
     sem_t sources;
 };
 

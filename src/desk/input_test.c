@@ -109,13 +109,13 @@ static void two_histories_in_one_order(SD_UNUSED void **state) {
     struct timeline *t = arena_alloc(arena, sizeof *t);
     timeline_add_record(
         t,
-        SPAN("{\"time\":\"1970-01-01T00:00:05.000Z\",\"action\":\"open\",\"outcome\":\"granted\",\"reason\":\"\","
+        SPAN("{\"time\":\"1970-01-01T00:00:05.000Z\",\"action\":\"open\",\"outcome\":\"granted\",\"reason\":\"head\","
              "\"actor\":{\"kind\":\"person\",\"id\":\"p1\",\"name\":\"Ada\"},"
              "\"object\":{\"kind\":\"letter\",\"id\":\"00112233445566778899aabbccddeeff\"}}"),
         arena);
     timeline_add_record(
         t,
-        SPAN("{\"time\":\"1970-01-01T00:00:06.000Z\",\"action\":\"open\",\"outcome\":\"granted\",\"reason\":\"\","
+        SPAN("{\"time\":\"1970-01-01T00:00:06.000Z\",\"action\":\"open\",\"outcome\":\"granted\",\"reason\":\"text\","
              "\"actor\":{\"kind\":\"person\",\"id\":\"p1\",\"name\":\"Ada\"},"
              "\"object\":{\"kind\":\"letter\",\"id\":\"00112233445566778899aabbccddeeff\"}}"),
         arena);
@@ -126,10 +126,12 @@ static void two_histories_in_one_order(SD_UNUSED void **state) {
     timeline_add_record(t, SPAN("{\"time\":\"1970-01-01T00:00:09.000Z\",\"action\":\"adopt\",\"outcome\":\"granted\"}"), arena);
     timeline_add_record(t, SPAN("not json"), arena);
     struct event_row received = {.at_ms = 1000, .kind = EVENT_RECEIVED, .actor = SPAN("clerk"), .detail = SPAN("accept")};
-    timeline_add_event(t, &received);
+    timeline_add_event(t, &received, arena);
     timeline_sort(t);
     assert_int_equal(t->count, 3); /* two readings within a second are one item */
     assert_string_equal(t->items[0].kind, "received");
+    assert_true(span_eq(t->items[0].detail, SPAN("A message came in.")));
+    assert_true(span_eq(t->items[1].detail, SPAN("Opened a message.")));
     assert_false(t->items[0].is_person);
     assert_string_equal(t->items[1].kind, "opened");
     assert_true(t->items[1].has_object);

@@ -20,7 +20,33 @@ static const struct {
     {"move", "changed", "Moved it to another queue."},
 };
 
-void timeline_add_event(struct timeline *t, const struct event_row *event) {
+/* The clerk's events say the disposition, the courier's the enhanced status code: here they become sentences. */
+static const struct {
+    enum event_kind kind;
+    const char *detail; /* NULL: whatever it is, put behind the sentence */
+    const char *sentence;
+} tellings[] = {
+    {EVENT_RECEIVED, "accept", "A message came in."},
+    {EVENT_RECEIVED, "flag", "A message came in, with a warning."},
+    {EVENT_RECEIVED, "review", "A message came in and waits in Review."},
+    {EVENT_RECEIVED, "quarantine", "A message came in and is in quarantine."},
+    {EVENT_SENT, NULL, "The recipient's server took the answer."},
+    {EVENT_DEFERRED, NULL, "The answer could not be delivered yet; it will be tried again."},
+    {EVENT_FAILED, NULL, "The answer could not be delivered."},
+};
+
+static struct span tell(const struct event_row *event, struct arena *arena) {
+    for (size_t i = 0; i < SD_COUNT(tellings); i++) {
+        if (tellings[i].kind != event->kind || (tellings[i].detail && !span_eq(event->detail, span_cstr(tellings[i].detail))))
+            continue;
+        return tellings[i].detail || event->detail.n == 0
+                   ? span_cstr(tellings[i].sentence)
+                   : arena_printf(arena, "%s (%.*s)", tellings[i].sentence, SPAN_FMT(event->detail));
+    }
+    return event->detail;
+}
+
+void timeline_add_event(struct timeline *t, const struct event_row *event, struct arena *arena) {
     bool is_process = span_eq(event->actor, SPAN("clerk")) || span_eq(event->actor, SPAN("courier")) || event->actor.n == 0;
     if (t->count == TIMELINE_MAX)
         return;
@@ -29,7 +55,7 @@ void timeline_add_event(struct timeline *t, const struct event_row *event) {
                                                   .is_person = !is_process,
                                                   .actor_kind = "system",
                                                   .actor_id = event->actor,
-                                                  .detail = event->detail,
+                                                  .detail = tell(event, arena),
                                                   .has_object = event->has_object,
                                                   .object = event->object};
 }
@@ -95,6 +121,14 @@ static const char *find_act(struct span action, const char **ret_sentence) {
     return NULL;
 }
 
+/* Reading a message opens its head and its text: to people that is one act. */
+static void tell_facet(const char **sentence, struct span *reason) {
+    if (span_eq(*reason, SPAN("source")))
+        *sentence = "Took the source of a message.";
+    if (span_eq(*reason, SPAN("source")) || span_eq(*reason, SPAN("head")) || span_eq(*reason, SPAN("text")))
+        *reason = SPAN_NONE;
+}
+
 void timeline_add_record(struct timeline *t, struct span json, struct arena *arena) {
     struct json_in *record SD_CLEANUP(in_free) = NULL;
     struct timeline_item item = {0};
@@ -105,7 +139,10 @@ void timeline_add_record(struct timeline *t, struct span json, struct arena *are
     if (t->count == TIMELINE_MAX || !item.kind || rfc3339_to_ms(in_text(in_member(record, "time")), &item.at_ms) != SD_OK)
         return;
     take_actor(&item, in_member(record, "actor"), arena);
-    item.detail = detail_of(sentence, in_text(in_member(record, "outcome")), in_text(in_member(record, "reason")), arena);
+    struct span reason = in_text(in_member(record, "reason"));
+    if (strcmp(item.kind, "opened") == 0)
+        tell_facet(&sentence, &reason);
+    item.detail = detail_of(sentence, in_text(in_member(record, "outcome")), reason, arena);
     struct span id = in_text(in_member(in_member(record, "object"), "id"));
     item.has_object = strcmp(item.kind, "opened") == 0 && id_from_text(id, &item.object) == SD_OK;
     t->items[t->count++] = item;

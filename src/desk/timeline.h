@@ -22,7 +22,8 @@ struct timeline {
     size_t count;
 };
 
-void timeline_add_event(struct timeline *t, const struct event_row *event);
+/* The detail becomes a sentence, in the arena where it has to be made. */
+void timeline_add_event(struct timeline *t, const struct event_row *event, struct arena *arena);
 /* One record as `audit list` prints it. What the store's events tell already (adoption, signing, delivery) is left out, and so
  * is what cannot be read. */
 void timeline_add_record(struct timeline *t, struct span json, struct arena *arena);
