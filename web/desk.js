@@ -16,6 +16,14 @@ function el(tag, attributes, ...children) {
   return node;
 }
 
+// Not `disabled`: that would take the focus away from whoever just pressed it. False when it is at work already.
+function busy(button, on) {
+  if (on && button.getAttribute('aria-disabled')) return false;
+  if (on) button.setAttribute('aria-disabled', 'true');
+  else button.removeAttribute('aria-disabled');
+  return true;
+}
+
 const say = text => { $('status').textContent = text; };
 
 function note(node, text, calm) {
@@ -31,8 +39,27 @@ function time(text) {
   return el('time', {datetime: text || false, title: text || false}, when(text));
 }
 
-const person = mailbox => mailbox.name ? `${mailbox.name} <${mailbox.address}>` : mailbox.address || '(no address)';
-const people = list => list.map(person).join(', ');
+// What a stranger wrote stays in its own direction: without this a name could turn round the address that stands behind it.
+const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+const plain = text => text.replace(turning, '\ufffd');
+
+function theirs(text, longest = 300) {
+  const all = plain(text);
+  const cut = all.length > longest;
+  return el('bdi', {title: cut && all}, cut ? `${all.slice(0, longest)}…` : all);
+}
+
+const person = mailbox => plain(mailbox.name ? `${mailbox.name} <${mailbox.address}>` : mailbox.address || '(no address)');
+
+// The name may be cut, the address never.
+function personNodes(mailbox) {
+  if (!mailbox.address) return [theirs(mailbox.name || '(no address)', 100)];
+  const address = el('bdi', {}, plain(mailbox.address));
+  return mailbox.name ? [theirs(mailbox.name, 100), ' <', address, '>'] : [address];
+}
+
+const people = list => list.flatMap((mailbox, i) => [i ? ', ' : '', ...personNodes(mailbox)]);
+const duration = seconds => seconds < 90 ? `${seconds} seconds` : `${Math.ceil(seconds / 60)} minutes`;
 const words = {open: 'Open', pending: 'Pending', closed: 'Closed', review: 'Review', quarantine: 'Quarantine', spam: 'Spam'};
 
 function size(bytes) {
@@ -94,7 +121,11 @@ function leave(text) {
   $('email').focus();
 }
 
+let lastUser = null;
+
 function enter(data) {
+  if (lastUser !== data.user.id) drafts.clear(); // they are kept over an ended session, for the same person alone
+  lastUser = data.user.id;
   session = data;
   $('sign-in').hidden = true;
   $('app').hidden = false;
@@ -105,11 +136,27 @@ function enter(data) {
   follow();
 }
 
+// What is plainly incomplete is not tried: each failed attempt counts.
+function incomplete(form) {
+  if (!form.email.value.trim()) return {field: form.email, text: 'Enter your e-mail address.'};
+  if (!form.password.value) return {field: form.password, text: 'Enter your password.'};
+  if (!/^\d{6}$/.test(form.totp.value.replace(/\s/g, ''))) {
+    return {field: form.totp, text: 'Enter the six digits that your authenticator shows now.'};
+  }
+  return null;
+}
+
 $('sign-in-form').addEventListener('submit', async event => {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector('button');
-  button.disabled = true;
+  const missing = incomplete(form);
+  if (missing) {
+    note($('sign-in-note'), missing.text);
+    missing.field.focus();
+    return;
+  }
+  if (!busy(button, true)) return;
   note($('sign-in-note'), '');
   try {
     const {data} = await ask('POST', '/api/v1/session', {body: {
@@ -117,12 +164,12 @@ $('sign-in-form').addEventListener('submit', async event => {
     form.password.value = form.totp.value = '';
     enter(data);
   } catch (problem) {
-    const wait = problem.status === 429 ? ` Try again in ${problem.retryAfter} seconds.` : '';
+    const wait = problem.status === 429 ? ` Try again in ${duration(Number(problem.retryAfter) || 1)}.` : '';
     note($('sign-in-note'), problem.message + wait);
     form.totp.value = '';
     form.totp.focus();
   }
-  button.disabled = false;
+  busy(button, false);
 });
 
 $('sign-out').addEventListener('click', async () => {
@@ -142,18 +189,24 @@ let listAsked = 0;
 function trustLine(trust) {
   const level = {verified: 'Verified', unverified: 'Not verified', failed: 'Failed'}[trust.level] || 'Not verified';
   const claims = trust.domain ? `${level}: ${trust.domain}` : level;
-  return el('span', {class: `trust ${trust.level}`}, trust.sentence || claims);
+  return el('span', {class: `trust ${trust.level}`}, plain(trust.sentence || claims));
 }
 
 function listItem(ticket) {
   const held = ticket.assignee === session.user.id ? 'you' : ticket.assignee_name;
   const facts = [`#${ticket.number}`, ticket.queue, words[ticket.state], held ? `with ${held}` : ''];
   const link = el('a', {href: `#/t/${ticket.id}`, 'data-id': ticket.id},
-    el('span', {class: 'row'}, el('span', {class: 'grow subject'}, ticket.subject || '(no subject)')),
-    el('span', {class: 'row small'}, el('span', {class: 'grow'}, ticket.from.name || ticket.from.address), time(ticket.updated_at)),
+    el('span', {class: 'row'}, el('span', {class: 'grow subject'}, theirs(ticket.subject || '(no subject)'))),
+    el('span', {class: 'row small'}, el('span', {class: 'grow'}, theirs(ticket.from.name || ticket.from.address)), time(ticket.updated_at)),
     el('span', {class: 'row small'}, facts.filter(Boolean).join(' · ')),
     trustLine(ticket.trust));
   return el('li', {}, link);
+}
+
+function emptyText() {
+  const state = $('filter-state').value;
+  if (!session.user.queues.length) return 'You are in no queue, so there are no tickets for you. An administrator can change that.';
+  return state ? `No tickets are ${state === 'review' ? 'in Review' : state === 'quarantine' ? 'in quarantine' : state} here.` : 'No tickets here.';
 }
 
 async function loadList(cursor) {
@@ -167,6 +220,7 @@ async function loadList(cursor) {
     const items = data.items.map(listItem);
     if (cursor) $('list').append(...items); else $('list').replaceChildren(...items);
     $('list-empty').hidden = $('list').children.length > 0;
+    $('list-empty').textContent = emptyText();
     $('more').hidden = !data.next;
     $('more').onclick = () => loadList(data.next);
     note($('list-note'), '');
@@ -227,6 +281,7 @@ async function reload(first, message) {
     drawTicket(message);
     if (first) {
       window.scrollTo(0, 0);
+      $('ticket').scrollTop = 0;
       $('ticket').focus({preventScroll: true});
       const newest = data.messages[data.messages.length - 1];
       if (newest) openMessage(newest.id);
@@ -243,19 +298,35 @@ const backLink = () => el('button', {class: 'quiet back', type: 'button', on: {c
 
 function drawTicket(message) {
   const t = current.ticket;
-  document.title = `#${t.number} ${t.subject} · Sealdesk`;
+  const focused = focusedPlace();
+  document.title = `#${t.number} ${plain(t.subject)} · Sealdesk`;
   const holder = t.assignee ? t.assignee === session.user.id ? 'you' : t.assignee_name || 'a colleague' : 'nobody yet';
   $('ticket').replaceChildren(
     backLink(),
     el('div', {class: 'ticket-head'},
-      el('h1', {}, t.subject || '(no subject)'),
+      el('h1', {}, theirs(t.subject || '(no subject)', 1000)),
       el('p', {class: 'small'}, `#${t.number} · ${t.queue} · ${words[t.state]} · assigned to ${holder}`)),
     actions(t),
     el('p', {class: 'note', id: 'ticket-note', role: 'alert', hidden: !message}, message || ''),
     ...t.messages.map(drawMessage),
     replyBox(t),
     timeline());
+  if (focused) (focused() || $('ticket')).focus({preventScroll: true});
   markCurrent();
+}
+
+// Drawing anew must not throw somebody with a keyboard back to the top: how to find again what has the focus, or null.
+function focusedPlace() {
+  const node = document.activeElement;
+  if (!$('ticket').contains(node)) return null;
+  const id = node.id;
+  const message = node.closest('article');
+  const label = node.textContent;
+  return () => {
+    if (id && id !== 'ticket') return $(id);
+    if (message) return $('ticket').querySelector(`article[data-id="${message.dataset.id}"]`);
+    return [...$('ticket').querySelectorAll('button, summary')].find(b => b.textContent === label);
+  };
 }
 
 function actions(t) {
@@ -274,7 +345,7 @@ function actions(t) {
 
 async function changeTicket(button, change) {
   const mine = current;
-  button.disabled = true;
+  if (!busy(button, true)) return;
   try {
     await ask('PATCH', `/api/v1/tickets/${mine.id}`, {body: change, headers: {'If-Match': mine.etag}});
     if (mine !== current) return;
@@ -283,7 +354,7 @@ async function changeTicket(button, change) {
     loadList();
   } catch (problem) {
     if (!session || mine !== current) return;
-    button.disabled = false;
+    busy(button, false);
     if (problem.status === 412) await reload(false, 'Somebody changed this ticket meanwhile. This is how it is now.');
     else note($('ticket-note'), problem.message);
   }
@@ -298,8 +369,9 @@ const deliveries = {
 function drawMessage(m) {
   const opened = current.texts.get(m.id);
   const lines = [
-    el('p', {class: 'from'}, m.direction === 'out' ? `${person(m.from)} (this desk)` : person(m.from)),
-    el('p', {class: 'small'}, `to ${people(m.to) || '(nobody named)'}${m.cc.length ? `, copy to ${people(m.cc)}` : ''} · `, time(m.received_at)),
+    el('p', {class: 'from'}, ...personNodes(m.from), m.direction === 'out' ? ' (this desk)' : ''),
+    el('p', {class: 'small'}, 'to ', ...(m.to.length ? people(m.to) : ['(nobody named)']),
+      ...(m.cc.length ? [', copy to ', ...people(m.cc)] : []), ' · ', time(m.received_at)),
     el('p', {}, trustLine(m.trust))];
   if (m.delivery) {
     lines.push(el('p', {class: `small delivery ${m.delivery.state}`},
@@ -307,19 +379,26 @@ function drawMessage(m) {
   }
   return el('article', {class: `card message ${m.direction}`, 'data-id': m.id, tabindex: -1, 'aria-label': `Message from ${person(m.from)}`},
     el('header', {}, ...lines),
-    opened ? openedParts(opened) : el('button', {type: 'button', on: {click: e => { e.target.disabled = true; openMessage(m.id); }}},
+    opened ? openedParts(opened) : el('button', {type: 'button', on: {click: e => { if (busy(e.target, true)) openMessage(m.id); }}},
       'Open this message'));
 }
 
 function openedParts(opened) {
   if (opened.problem) return el('p', {class: 'note calm', role: 'alert'}, opened.problem);
   const cautions = [...opened.trust.signals.map(s => s.sentence), ...(opened.ambiguity_notes || []).map(a => a.sentence)];
-  const files = opened.attachments.map(a => el('li', {}, `${a.name || '(no name)'}, ${a.type}, ${size(a.size)}: ${
-    a.state === 'unscanned' ? 'not checked for malware, cannot be opened' : a.state}`));
   return el('div', {class: 'message-body'},
     cautions.length ? el('div', {class: 'warnings'}, el('ul', {}, ...cautions.map(c => el('li', {}, c)))) : null,
-    el('div', {class: 'text'}, opened.text === null ? 'The text of this message is missing or was changed in the store.' : opened.text || '(no text)'),
-    files.length ? el('div', {class: 'small'}, el('p', {}, 'Attachments'), el('ul', {}, ...files)) : null);
+    el('div', {class: 'text'}, opened.text === null ? 'The text of this message is missing or was changed in the store.' : (opened.text || '(no text)').replace(/[\u202d\u202e]/g, '\ufffd')),
+    opened.attachments.length ? attachments(opened.attachments) : null);
+}
+
+function attachments(list) {
+  const unchecked = list.every(a => a.state === 'unscanned');
+  const count = list.length === 1 ? '1 attachment' : `${list.length} attachments`;
+  const heading = unchecked ? `${count}, not checked for malware and therefore sealed` : count;
+  const files = list.map(a => el('li', {}, theirs(a.name || '(no name)', 120), `, ${plain(a.type)}, ${size(a.size)}${
+    unchecked ? '' : `: ${a.state === 'unscanned' ? 'not checked for malware' : a.state}`}`));
+  return el('details', {class: 'small attachments', open: list.length <= 10}, el('summary', {}, heading), el('ul', {}, ...files));
 }
 
 async function openMessage(id) {
@@ -374,7 +453,12 @@ async function sendReply(form) {
   drafts.set(mine.id, draft);
   const button = form.querySelector('button');
   const cc = draft.cc.split(',').map(a => a.trim()).filter(Boolean);
-  button.disabled = true;
+  if (!draft.text.trim()) {
+    note($('reply-note'), 'Write an answer first.');
+    $('reply-text').focus();
+    return;
+  }
+  if (!busy(button, true)) return;
   note($('reply-note'), '');
   try {
     await ask('POST', `/api/v1/tickets/${mine.id}/replies`, {
@@ -383,12 +467,13 @@ async function sendReply(form) {
     drafts.delete(mine.id);
     if (mine !== current) return;
     await reload();
+    $('ticket').querySelector('article:last-of-type').focus();
     say('Your answer is signed and on its way.');
     loadList();
     watchDelivery(mine, 0);
   } catch (problem) {
     if (!session || mine !== current) return;
-    button.disabled = false;
+    busy(button, false);
     if (problem.status === 412) await reload(false, 'Something new came in while you were writing. Read it, then send again.');
     else note($('reply-note'), problem.message);
   }
@@ -410,6 +495,18 @@ function watchDelivery(mine, turn) {
 const kinds = {received: 'Received', opened: 'Opened', listed: 'Listed', changed: 'Changed', queued: 'Queued', sent: 'Sent',
   deferred: 'Delayed', failed: 'Failed', check: 'Checked'};
 
+// The same person doing the same thing in a row is one line, at its latest time.
+function withoutRepeats(items) {
+  const lines = [];
+  for (const item of items) {
+    const last = lines[lines.length - 1];
+    const same = last && ['kind', 'detail', 'message'].every(k => last[k] === item[k]) && last.actor.id === item.actor.id;
+    if (same) Object.assign(last, {at: item.at, times: last.times + 1});
+    else lines.push({...item, times: 1});
+  }
+  return lines;
+}
+
 function timeline() {
   const mine = current;
   const list = el('ol', {});
@@ -419,8 +516,10 @@ function timeline() {
     if (!box.open) return;
     try {
       const {data} = await ask('GET', `/api/v1/tickets/${mine.id}/timeline`);
-      list.replaceChildren(...data.items.map(i => el('li', {}, el('span', {class: 'soft'}, time(i.at)),
-        el('span', {}, `${kinds[i.kind] || i.kind}${i.actor.name ? ` by ${i.actor.name}` : ''}${i.detail ? `: ${i.detail}` : ''}`))));
+      list.replaceChildren(...withoutRepeats(data.items).map(i => el('li', {}, el('span', {class: 'soft'}, time(i.at)),
+        el('span', {}, theirs(i.detail || kinds[i.kind] || i.kind),
+          i.actor.name && i.actor.kind === 'person' ? el('span', {class: 'soft'}, ' · ', theirs(i.actor.name, 100)) : null,
+          i.times > 1 ? el('span', {class: 'soft'}, ` · ${i.times} times`) : null))));
     } catch (problem) {
       if (session) list.replaceChildren(el('li', {}, problem.message));
     }
