@@ -271,17 +271,24 @@ static enum sd_err add_listeners(struct supervisor *s, const char *role, const c
     return err;
 }
 
-static enum sd_err add_private(struct supervisor *s) {
+static enum sd_err open_private(const struct supervisor *s, const char *name, int *ret_fd) {
     char path[4096];
-    (void)snprintf(path, sizeof path, "%s/run/admin.sock", s->settings->data_dir);
+    (void)snprintf(path, sizeof path, "%s/run/%s", s->settings->data_dir, name);
+    enum sd_err err = listen_private(path, ret_fd);
+    if (err)
+        (void)fprintf(stderr, "%s: %s%s\n", path, sd_err_text(err),
+                      err == SD_ERR_DENIED ? ": only root, or the user who runs Sealdesk, may do this" : "");
+    return err;
+}
+
+static enum sd_err add_private(struct supervisor *s) {
     struct listener *l = &s->listeners[s->listener_count];
     *l = (struct listener){.role = "keeper", .name = "admin", .fd = -1};
-    enum sd_err err = listen_private(path, &l->fd);
+    enum sd_err err = open_private(s, "admin.sock", &l->fd);
     if (err)
         return err;
     s->listener_count++;
-    (void)snprintf(path, sizeof path, "%s/run/status.sock", s->settings->data_dir);
-    return listen_private(path, &s->status_fd);
+    return open_private(s, "status.sock", &s->status_fd);
 }
 
 static enum sd_err set_up(struct supervisor *s) {
@@ -356,5 +363,5 @@ int supervisor_run(const struct settings *settings) {
     notify_systemd("STOPPING=1");
     supervisor_stop(&s);
     log_info("run.stopped", "error=%s", sd_err_name(err));
-    return err == SD_OK ? 0 : err == SD_ERR_CONFIG ? 78 : 1;
+    return err == SD_OK ? 0 : err == SD_ERR_CONFIG ? 78 : err == SD_ERR_DENIED ? 77 : 1;
 }

@@ -115,7 +115,8 @@ def test_others_are_told_that_they_may_not(data, tmp_path_factory):
     if nobody("--version").returncode != 0:
         pytest.skip("the build is not readable to others")
     conf = copy / "data/sealdesk.conf"
-    assert nobody("run", "-c", conf).returncode == 77
+    refused = nobody("run", "-c", conf)
+    assert refused.returncode == 77 and "only root" in refused.stderr.lower()
     assert nobody("init", copy / "new", *NAMES).returncode == 77
     conf.chmod(0o600)
     done = nobody("status", "-c", conf)
