@@ -101,7 +101,7 @@ int demo_run(char *const argv[], struct buf *output);
 int demo_spawn(char *const argv[], const char *log_path); /* pid or -1 */
 enum sd_err demo_free_port(uint16_t *ret) SD_MUST_CHECK;
 bool demo_port_free(uint16_t port); /* on 127.0.0.1 */
-bool demo_ended(int *pid); /* True when the program ended by itself; *pid is 0 then */
+bool demo_ended(int *pid);          /* True when the program ended by itself; *pid is 0 then */
 enum sd_err demo_write_file(const char *path, struct span bytes) SD_MUST_CHECK;
 void demo_remove_tree(const char *path);
 
