@@ -33,6 +33,16 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def ready(office):
+    """While the desk is down its socket still takes connections: a look at /readyz may time out."""
+    def look():
+        try:
+            return office.ready()
+        except desk.requests.RequestException:
+            return False
+    return look
+
+
 def role(office, name):
     return next(r for r in office.status()["roles"] if r["name"] == name)
 
@@ -58,7 +68,7 @@ def test_one_hung_role_delays_no_other_and_is_replaced(own_office):
         wait_for(lambda: role(own_office, "keeper")["pid"] not in (0, keeper), 20, "keeper replaced")
     finally:
         kill(keeper, signal.SIGCONT)
-    wait_for(own_office.ready, 15, "ready again")
+    wait_for(ready(own_office), 15, "ready again")
     assert own_office.send(letter(sender="a@plain.example", subject="after the hang"), sender="a@plain.example")[0] == 250
     own_office.ticket_with(own_office.sign_in("alice@desk.example"), "after the hang", 15)
 
@@ -68,14 +78,14 @@ def test_all_roles_hung_at_once_are_replaced(own_office):
     for pid in old:
         kill(pid, signal.SIGSTOP)
     wait_for(lambda: not old & {r["pid"] for r in own_office.status()["roles"]}, 30, "all replaced")
-    wait_for(own_office.ready, 20, "ready again")
+    wait_for(ready(own_office), 20, "ready again")
 
 
 def test_restarts_leave_nothing_behind(own_office):
     supervisor = own_office.process.pid
 
     def counts():
-        wait_for(own_office.ready, 40, "ready")
+        wait_for(ready(own_office), 40, "ready")
         time.sleep(2.5)  # two pings: every lost channel has been replaced
         return {pid: descriptors(pid) for pid in [supervisor, role(own_office, "keeper")["pid"], role(own_office, "dns")["pid"]]}
 
@@ -112,7 +122,7 @@ def test_a_role_that_dies_at_start_is_tried_ever_more_seldom(own_office):
         assert role(own_office, "dns")["restarts"] == 0
     finally:
         hidden.rename(store)
-    wait_for(own_office.ready, 25, "ready again")
+    wait_for(ready(own_office), 25, "ready again")
 
 
 @pytest.mark.parametrize("after_ms", [0, 20, 60, 120, 250, 500])
@@ -231,7 +241,7 @@ def test_no_answer_is_lost_when_roles_are_killed(own_office, world):
                 kills += 1
         stop.set()
         thread.join(30)
-        wait_for(own_office.ready, 40, "ready again")
+        wait_for(ready(own_office), 40, "ready again")
         wait_for(lambda: own_office.status()["outbound"] == 0, 60, "all sent")
 
         def copies(text):

@@ -11,6 +11,7 @@ import pytest
 
 import desk
 from desk import letter, signed, wait_for
+from test_bad_days import ready
 
 FOLDERS = {"edge": ["intake"], "dns": [], "inspect": [], "keeper": ["keeper"], "clerk": ["intake", "store"],
            "courier": ["store"], "desk": ["store"]}
@@ -103,7 +104,7 @@ def test_works_for_an_ordinary_user_and_says_what_is_missing(world, monkeypatch)
             finally:
                 sink.close()
             os.kill(office.pids("clerk")[0], signal.SIGKILL)
-            wait_for(office.ready, 15, "ready again")
+            wait_for(ready(office), 15, "ready again")
             assert office.cli("audit", "verify").returncode == 0
         finally:
             if office:

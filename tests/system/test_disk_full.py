@@ -9,7 +9,7 @@ import pytest
 
 import desk
 from desk import letter, signed, wait_for
-from test_bad_days import SlowSink, kill
+from test_bad_days import SlowSink, kill, ready
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
 
@@ -92,7 +92,7 @@ def test_full_store(small, world):
             kill(pid)
     wait_for(lambda: all(office.pids("keeper") + office.pids("clerk")), 20, "back")
     disk.free()
-    wait_for(office.ready, 30, "ready again")
+    wait_for(ready(office), 30, "ready again")
     each_once(office, alice, ["before", *wanted])
 
 
@@ -138,7 +138,7 @@ def test_full_keeper(small, world):
     assert answer.status_code >= 500 and "secret" not in answer.text
     assert "keeper" in " ".join(reason(office, "audit log"))
     disk.free()
-    wait_for(office.ready, 30, "ready again")
+    wait_for(ready(office), 30, "ready again")
     assert office.get(alice, f"/messages/{first}").status_code == 200
     each_once(office, alice, ["before", *wanted])
     assert office.cli("audit", "verify").returncode == 0
@@ -161,5 +161,5 @@ def test_full_intake(small, world):
     assert "edge" in reason(office, "intake")[0]
     disk.free()
     wait_for(lambda: send(office, world, "room again") == 250, 20, "taken again")
-    wait_for(office.ready, 30, "ready again")
+    wait_for(ready(office), 30, "ready again")
     each_once(office, alice, [*wanted, "room again"])

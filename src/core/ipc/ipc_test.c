@@ -92,6 +92,41 @@ static void test_many_callers_one_channel(SD_UNUSED void **state) {
     assert_int_equal((enum sd_err)(intptr_t)result, SD_ERR_CLOSED);
 }
 
+/* Looking never waits, takes replies in the order they come, and sees the end of the channel. */
+static void test_looking_for_an_answer_does_not_wait(SD_UNUSED void **state) {
+    int pair[2];
+    pthread_t server;
+    struct ipc_ticket *first = NULL, *second = NULL, *lost = NULL;
+    struct ipc_msg *msg = NULL;
+    struct dns_query_rep rep;
+    struct dns_query_req slow = {.name = SPAN("slow.example"), .type = 200}, quick = {.name = SPAN("quick.example")};
+    assert_int_equal(ipc_pair(pair), SD_OK);
+    struct ipc_client *client = ipc_client_new("dns");
+    ipc_client_attach(client, pair[1]);
+    assert_int_equal(ipc_client_fd(client), pair[1]);
+    assert_int_equal(pthread_create(&server, NULL, serve, &pair[0]), 0);
+    assert_int_equal(dns_query_start(client, &slow, deadline_in_ms(0), &first), SD_OK);
+    assert_int_equal(dns_query_start(client, &quick, deadline_in_ms(0), &second), SD_OK);
+    int64_t began_ns = clock_mono_ns();
+    assert_false(ipc_answered(client, first));
+    assert_true(clock_mono_ns() - began_ns < 150 * 1000000LL);
+    struct deadline end = deadline_in_ms(10000);
+    while (!ipc_answered(client, second) && !deadline_passed(end))
+        (void)poll(NULL, 0, 5);
+    assert_true(ipc_answered(client, first)); /* answered before */
+    assert_int_equal(dns_query_wait(client, &first, deadline_in_ms(0), &msg, &rep), SD_OK);
+    ipc_msg_free(&msg);
+    assert_int_equal(dns_query_wait(client, &second, deadline_in_ms(0), &msg, &rep), SD_OK);
+    ipc_msg_free(&msg);
+    assert_int_equal(dns_query_start(client, &slow, deadline_in_ms(0), &lost), SD_OK);
+    ipc_client_attach(client, -1);
+    assert_true(ipc_answered(client, lost));
+    assert_int_equal(dns_query_wait(client, &lost, deadline_in_ms(0), &msg, &rep), SD_ERR_UNAVAILABLE);
+    assert_int_equal(ipc_client_fd(client), -1);
+    ipc_client_free(&client);
+    assert_int_equal(pthread_join(server, NULL), 0);
+}
+
 static void *serve_shared(void *arg) {
     struct ipc_conn *conn = arg;
     enum sd_err err = SD_OK;
@@ -356,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_callers_one_channel),
         cmocka_unit_test(test_a_call_started_ahead_is_not_given_the_lead),
+        cmocka_unit_test(test_looking_for_an_answer_does_not_wait),
         cmocka_unit_test(test_many_threads_serve_one_channel),
         cmocka_unit_test(test_service_dies_and_comes_back),
         cmocka_unit_test(test_hostile_peers_are_dropped),
