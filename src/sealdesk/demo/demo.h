@@ -66,6 +66,7 @@ enum sd_err demo_api_sign_in(struct demo_api *api, const char *email, const char
 struct demo_person {
     const char *email, *name, *role, *queue;
     char otpauth[600];
+    char spent[7]; /* the code that the story signed in with: each counts once */
 };
 #define DEMO_PEOPLE 4
 extern const char demo_password[];

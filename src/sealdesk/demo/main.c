@@ -83,6 +83,27 @@ static bool choose_places(struct demo *d, const char *dir, bool once) {
     return true;
 }
 
+#define TABLE_COLUMNS 100
+#define DETAIL_COLUMN 59
+
+/* Details longer than their column go on in it on the next line, broken between words. */
+static void print_step(bool ok, const char *title, const char *detail) {
+    size_t room = TABLE_COLUMNS - DETAIL_COLUMN;
+    (void)printf("%s  %-50s ", ok ? "ok    " : "NOT OK", title);
+    for (size_t left = strlen(detail); left > room; left = strlen(detail)) {
+        size_t n = room;
+        while (n > 0 && detail[n] != ' ')
+            n--;
+        if (n == 0) /* one long word, such as a hash */
+            n = strcspn(detail, " ");
+        if (n == left)
+            break;
+        (void)printf("%.*s\n%*s", (int)n, detail, DETAIL_COLUMN, "");
+        detail += n + 1;
+    }
+    (void)printf("%s\n", detail);
+}
+
 static unsigned play(struct demo *d, struct result *results, bool json) {
     unsigned played = 0;
     for (; played < demo_story_length && !interrupted; played++) {
@@ -91,7 +112,7 @@ static unsigned play(struct demo *d, struct result *results, bool json) {
         r->ok = demo_story[played].run(d, r->detail);
         r->ms = (clock_mono_ns() - start) / 1000000;
         if (!json)
-            (void)printf("%s  %-52s %s\n", r->ok ? "ok    " : "NOT OK", demo_story[played].title, r->detail);
+            print_step(r->ok, demo_story[played].title, r->detail);
         (void)fflush(stdout);
         if (!r->ok && played < 3) /* without a running desk the rest means nothing */
             return played + 1;
@@ -113,9 +134,13 @@ static void print_json(const struct result *results, unsigned played, bool ok) {
 
 static void print_codes(const struct demo *d) {
     for (size_t i = 0; i < DEMO_PEOPLE; i++) {
+        const struct demo_person *p = &d->people[i];
         char code[7];
-        demo_code(&d->people[i], code);
-        (void)printf("  %-36s %-10s code %s\n", d->people[i].email, d->people[i].role, code);
+        demo_code(p, code);
+        if (strcmp(code, p->spent) == 0)
+            (void)printf("  %-36s %-10s used in the story: press Enter in half a minute\n", p->email, p->role);
+        else
+            (void)printf("  %-36s %-10s code %s\n", p->email, p->role, code);
     }
 }
 
