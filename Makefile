@@ -16,6 +16,7 @@ demo: build
 	@$(BUILD)/sealdesk demo
 
 test: build
+	@packaging/deps.sh test
 	@tests/run.sh $(BUILD)
 
 asan: deps

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the Debian 12 packages that building, testing and the demo need; does nothing when they are there.
+# Installs the Debian 12 packages that building and the demo need, with `test` also those of the tests; does nothing when they are there.
 set -euo pipefail
 packages=(
   gcc clang clang-format libclang-rt-14-dev meson ninja-build pkg-config git
@@ -8,6 +8,7 @@ packages=(
   ca-certificates dns-root-data openssl sqlite3
   python3 python3-pytest python3-yaml python3-jsonschema python3-dkim python3-spf python3-cryptography python3-requests
 )
+[ "${1:-}" = test ] && packages+=(chromium)
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
@@ -15,7 +16,7 @@ for package in "${packages[@]}"; do
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" -ne 0 ]; then
-  exec sudo "$0"
+  exec sudo "$0" "$@"
 fi
 echo "installing: ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive

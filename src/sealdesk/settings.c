@@ -430,8 +430,8 @@ unsigned settings_check(const struct settings *s, FILE *to) {
                      "desk.listen = \"%s\" is reachable from other machines: set desk.tls_cert and desk.tls_key, or listen on "
                      "127.0.0.1 behind a proxy on this host",
                      settings_text(s, "desk.listen"));
-    if (settings_int(s, "inspect.workers") < 1 || settings_int(s, "inspect.workers") > 8)
-        n += problem(to, "inspect.workers = %s: expected 1 to 8", settings_text(s, "inspect.workers"));
+    if (settings_int(s, "inspect.workers") < 1 || settings_int(s, "inspect.workers") > 7)
+        n += problem(to, "inspect.workers = %s: expected 1 to 7", settings_text(s, "inspect.workers"));
     if (settings_int(s, "inspect.threads") < 1 || settings_int(s, "inspect.threads") > 256)
         n += problem(to, "inspect.threads = %s: expected 1 to 256", settings_text(s, "inspect.threads"));
     return n + check_queues(s, to);
