@@ -75,6 +75,7 @@ struct heads {
     struct ipc_list list;
     uint8_t ticket[ID_BYTES]; /* when all are of one ticket */
     bool one_ticket, any;
+    uint32_t refused; /* asked for and not released */
 };
 
 static void heads_free(struct heads *heads) {
@@ -104,6 +105,8 @@ static enum sd_err add_head(struct keeper *k, const struct who *who, struct span
     if (right == RIGHT_GRANTED) {
         buf_put(&heads->granted, id);
         note_ticket(heads, row.ticket);
+    } else {
+        heads->refused++;
     }
     return SD_OK;
 }
@@ -115,6 +118,12 @@ static enum sd_err answer_heads(struct keeper *k, struct ipc_call *call, struct 
         return err;
     leaf->outcome = heads->any ? OUTCOME_GRANTED : OUTCOME_REFUSED;
     leaf->reason = heads->any ? NULL : REASON_NOT_YOURS;
+    struct buf refused SD_CLEANUP(buf_free) = buf_new(16);
+    buf_printf(&refused, "%u", heads->refused);
+    if (heads->any && heads->refused) { /* whoever tries ids among those of a list shows */
+        leaf->reason = "not released:";
+        leaf->detail = buf_span(&refused);
+    }
     leaf->objects = buf_span(&heads->granted);
     if (heads->one_ticket)
         leaf->ticket = span_of(heads->ticket, ID_BYTES);

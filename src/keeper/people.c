@@ -230,20 +230,36 @@ static enum sd_err put_person(struct keeper *k, struct query *row, struct buf *l
     return err ? err : buf_err(line);
 }
 
-enum sd_err keeper_on_user_list(void *ctx, struct ipc_call *call, SD_UNUSED const struct keeper_user_list_req *req) {
-    struct keeper *k = ctx;
-    struct buf raw SD_CLEANUP(buf_free) = buf_new(LIMIT_IPC_INLINE_BYTES), line SD_CLEANUP(buf_free) = buf_new(8192);
-    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct keeper_user_list_rep rep = {0};
+#define LIST_BYTES ((size_t)32 * 1024) /* of one answer, before its last line */
+#define LIST_MAX 200
+
+/* Lines as far as they fit one answer; the next one begins behind the last address. */
+static enum sd_err list_people(struct keeper *k, struct span after, struct buf *raw, struct ipc_list *ret, struct buf *next) {
+    struct buf line SD_CLEANUP(buf_free) = buf_new(16384);
     enum sd_err err = SD_OK;
-    struct query q = db_query(k->db, SQL_PERSON_ALL);
-    while (err == SD_OK && query_row(&q)) {
+    bool full = false;
+    struct query q = db_query(k->db, SQL_PERSON_AFTER);
+    query_text(&q, after);
+    while (err == SD_OK && !full && query_row(&q)) {
         buf_reset(&line);
         err = put_person(k, &q, &line);
-        ipc_list_add(&rep.people, &raw, buf_span(&line));
+        ipc_list_add(ret, raw, buf_span(&line));
+        full = raw->n > LIST_BYTES || ret->count == LIST_MAX;
+        if (full)
+            buf_put(next, query_get(&q, 1));
     }
     enum sd_err end = query_end(&q);
-    err = err ? err : end ? end : buf_err(&raw);
+    err = err ? err : end;
+    return err ? err : buf_err(raw);
+}
+
+enum sd_err keeper_on_user_list(void *ctx, struct ipc_call *call, const struct keeper_user_list_req *req) {
+    struct keeper *k = ctx;
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(LIMIT_IPC_INLINE_BYTES), next SD_CLEANUP(buf_free) = buf_new(512);
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct keeper_user_list_rep rep = {0};
+    enum sd_err err = list_people(k, req->after, &raw, &rep.people, &next);
+    rep.next = buf_span(&next);
     if (err == SD_OK)
         err = keeper_user_list_rep_encode(&out, &rep);
     if (err)

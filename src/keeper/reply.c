@@ -26,6 +26,7 @@ struct answer {
     int64_t now_ms;
     struct buf fields;
     struct sha256 digest;
+    uint32_t added; /* recipients who took no part before: named by hand */
     enum sd_err err;
 };
 
@@ -74,34 +75,33 @@ static bool in_list(struct ipc_list list, struct span address) {
     return false;
 }
 
-static enum sd_err is_stranger(struct keeper *k, const struct answer *answer, struct span address, bool *ret) {
+static enum sd_err takes_part(struct keeper *k, const struct answer *answer, struct span address, bool *ret) {
     struct sha256 hash;
-    if (!is_address(address)) {
-        *ret = true;
-        return SD_OK;
-    }
-    if (in_list(answer->req.cc, address)) {
-        *ret = false;
-        return SD_OK;
-    }
     enum sd_err err = participant_hash(k, address, &hash);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_PARTICIPANT_GET);
     query_blob(&q, span_of(answer->ticket.id, ID_BYTES));
     query_blob(&q, span_of(hash.b, SHA256_BYTES));
-    *ret = !query_row(&q);
+    *ret = query_row(&q);
     return query_end(&q);
 }
 
-static enum sd_err count_strangers(struct keeper *k, const struct answer *answer, uint32_t *ret) {
+/* Strangers are refused; who was no participant and is named in cc is counted too, for the record. */
+static enum sd_err count_strangers(struct keeper *k, struct answer *answer, uint32_t *ret) {
     struct reader r = reader_of(buf_span(&answer->examined.recipients));
     uint32_t strangers = 0;
     enum sd_err err = SD_OK;
+    answer->added = 0;
     for (uint32_t i = 0; i < answer->examined.recipient_count && err == SD_OK; i++) {
-        bool stranger = true;
-        err = is_stranger(k, answer, read_blob(&r, LIMIT_ADDRESS_BYTES), &stranger);
-        strangers += stranger;
+        bool part = false;
+        struct span address = read_blob(&r, LIMIT_ADDRESS_BYTES);
+        if (is_address(address))
+            err = takes_part(k, answer, address, &part);
+        if (!part && is_address(address) && in_list(answer->req.cc, address))
+            answer->added++;
+        else
+            strangers += !part;
     }
     if (err == SD_OK)
         err = reader_end(&r);
@@ -211,7 +211,9 @@ static enum sd_err let_out(struct keeper *k, struct answer *answer) {
     struct secret key SD_CLEANUP(secret_free) = {0};
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct records records SD_CLEANUP(records_free);
+    struct buf added SD_CLEANUP(buf_free) = buf_new(16);
     records_start(&records, k);
+    buf_printf(&added, "%u", answer->added);
     random_bytes(object_bytes, sizeof object_bytes);
     random_bytes(warrant.id, sizeof warrant.id);
     enum sd_err err = secret_random(KEY_BYTES, &key);
@@ -229,7 +231,8 @@ static enum sd_err let_out(struct keeper *k, struct answer *answer) {
     leaf.outcome = OUTCOME_GRANTED;
     leaf.object_id = object;
     leaf.digest = span_of(answer->digest.b, SHA256_BYTES);
-    leaf.reason = answer->req.cc.count ? "signed, people added by hand" : "signed";
+    leaf.reason = answer->added ? "signed, people added by hand:" : "signed";
+    leaf.detail = answer->added ? buf_span(&added) : SPAN_NONE;
     err = keep(k, answer, object, &key, &warrant, &records, &leaf);
     return err ? err : records_send(&records, answer->call, SD_OK, &out);
 }
@@ -400,30 +403,45 @@ static enum sd_err make_token(struct keeper *k, const struct ticket *ticket, str
     return query_run(&q);
 }
 
+static enum sd_err give_token(struct keeper *k, struct ipc_call *call, const struct ticket *ticket, struct leaf *leaf) {
+    struct queue_row queue;
+    struct buf token SD_CLEANUP(buf_free) = buf_new(64);
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct records records SD_CLEANUP(records_free);
+    records_start(&records, k);
+    enum sd_err err = queue_find(k, ticket->queue, &queue);
+    if (err || !queue.there)
+        return err ? err : SD_ERR_NOTFOUND;
+    err = db_begin(k->db);
+    if (err)
+        return err;
+    leaf->outcome = OUTCOME_GRANTED;
+    leaf->ticket = SPAN_NONE; /* the answer itself is what the ticket's history tells */
+    err = make_token(k, ticket, &token);
+    if (err == SD_OK)
+        records_add_changed(&records, leaf);
+    err = db_end(k->db, err ? err : records.err);
+    struct keeper_reply_token_rep rep = {.reply_token = buf_span(&token), .queue_address = queue.address};
+    if (err == SD_OK)
+        err = keeper_reply_token_rep_encode(&out, &rep);
+    return err ? err : records_send(&records, call, SD_OK, &out);
+}
+
 enum sd_err keeper_on_reply_token(void *ctx, struct ipc_call *call, const struct keeper_reply_token_req *req) {
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct ticket ticket = {0};
-    struct queue_row queue;
-    struct buf token SD_CLEANUP(buf_free) = buf_new(64);
     enum sd_err err = session_check(k, req->token, &who);
     if (err)
         return err;
     err = ticket_for(k, &who, req->ticket, &ticket);
+    struct leaf leaf = leaf_by(&who, req->origin, "reply-token");
+    leaf.object = "ticket";
+    leaf.object_id = req->ticket;
+    leaf.ticket = ticket.there ? span_of(ticket.id, ID_BYTES) : SPAN_NONE;
     if (err == SD_ERR_DENIED) {
-        struct leaf leaf = leaf_by(&who, req->origin, "reply-token");
         leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        leaf.ticket = ticket.there ? span_of(ticket.id, ID_BYTES) : SPAN_NONE;
         return refuse_recorded(k, call, err, &leaf);
     }
-    if (err == SD_OK)
-        err = queue_find(k, ticket.queue, &queue);
-    if (err == SD_OK && !queue.there)
-        err = SD_ERR_NOTFOUND;
-    if (err == SD_OK)
-        err = make_token(k, &ticket, &token);
-    if (err == SD_OK)
-        keeper_reply_token_reply(
-            call, &(struct keeper_reply_token_rep){.reply_token = buf_span(&token), .queue_address = queue.address});
-    return err;
+    return err ? err : give_token(k, call, &ticket, &leaf);
 }

@@ -109,6 +109,35 @@ static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct 
     return change(k, call, &q, leaf, &out);
 }
 
+/* Whom it is assigned to must be one of ours. */
+static enum sd_err assignee_there(struct keeper *k, struct span detail, bool *ret) {
+    uint8_t id[ID_BYTES];
+    *ret = detail.n == 0; /* to nobody */
+    if (*ret || hex_to_bytes(detail, id, sizeof id) != SD_OK)
+        return SD_OK;
+    struct query q = db_query(k->db, SQL_PERSON_BY_ID);
+    query_blob(&q, span_of(id, sizeof id));
+    *ret = query_row(&q);
+    return query_end(&q);
+}
+
+/* What is wrong with the act itself, for somebody who may. */
+static enum sd_err judge_act(struct keeper *k, const struct keeper_act_req *req, const struct ticket *ticket,
+                             enum ticket_state state, struct leaf *leaf, enum sd_err *ret_verdict) {
+    bool there = true;
+    enum sd_err err = req->action == ACTION_ASSIGN ? assignee_there(k, req->detail, &there) : SD_OK;
+    if (err)
+        return err;
+    if (!there) {
+        *ret_verdict = SD_ERR_NOTFOUND;
+        leaf->reason = "no-such-person";
+    } else if (req->action == ACTION_STATE && right_state(ticket->state, state) != RIGHT_GRANTED) {
+        *ret_verdict = SD_ERR_UNSUPPORTED;
+        leaf->reason = REASON_UNFIT;
+    }
+    return SD_OK;
+}
+
 enum sd_err keeper_on_act(void *ctx, struct ipc_call *call, const struct keeper_act_req *req) {
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
@@ -120,12 +149,10 @@ enum sd_err keeper_on_act(void *ctx, struct ipc_call *call, const struct keeper_
         return SD_ERR_PARSE;
     enum sd_err err = begin(k, req->token, req->origin, req->ticket, ticket_action_text(req->action), &who, &ticket, &leaf,
                             &verdict);
+    if (err == SD_OK && verdict == SD_OK)
+        err = judge_act(k, req, &ticket, state, &leaf, &verdict);
     if (err)
         return err;
-    if (verdict == SD_OK && req->action == ACTION_STATE && right_state(ticket.state, state) != RIGHT_GRANTED) {
-        verdict = SD_ERR_UNSUPPORTED;
-        leaf.reason = REASON_UNFIT;
-    }
     return verdict ? refuse_recorded(k, call, verdict, &leaf) : do_act(k, call, req, state, &leaf);
 }
 

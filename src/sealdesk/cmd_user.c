@@ -123,6 +123,25 @@ static void put_line(struct span line, bool json, void (*print)(struct span line
         print(line);
 }
 
+static enum sd_err print_people(struct ipc_client *keeper, bool json) {
+    struct buf after SD_CLEANUP(buf_free) = buf_new(LIMIT_ADDRESS_BYTES);
+    do {
+        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+        struct keeper_user_list_rep rep;
+        struct keeper_user_list_req req = {.after = buf_span(&after)};
+        enum sd_err err = keeper_user_list_call(keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
+        if (err)
+            return err;
+        struct ipc_list_iter iter = ipc_list_start(rep.people);
+        struct span person;
+        while (ipc_list_next(&iter, &person))
+            put_line(person, json, print_person);
+        buf_reset(&after);
+        buf_put(&after, rep.next);
+    } while (after.n && buf_err(&after) == SD_OK);
+    return buf_err(&after);
+}
+
 static int user_list(struct user_options *o) {
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct door door;
@@ -132,13 +151,7 @@ static int user_list(struct user_options *o) {
     enum sd_err err = door_open(settings, &door);
     if (err)
         return exit_status_of(err);
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct keeper_user_list_rep rep = {0};
-    err = keeper_user_list_call(door.keeper, &(struct keeper_user_list_req){}, deadline_in_ms(ASK_MS), &msg, &rep);
-    struct ipc_list_iter iter = ipc_list_start(rep.people);
-    struct span person;
-    while (err == SD_OK && ipc_list_next(&iter, &person))
-        put_line(person, o->common.json, print_person);
+    err = print_people(door.keeper, o->common.json);
     if (err)
         (void)fprintf(stderr, "sealdesk user list: %s\n", sd_err_text(err));
     door_close(&door);

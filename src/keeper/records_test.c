@@ -1,0 +1,440 @@
+/*
+ * What the log says: every operation of keeper.def, granted and refused, leaves the record its comment promises, by the right
+ * actor, or is named here as one that leaves none. And rows of the database that were exchanged by hand open nothing.
+ */
+#include "core/codec.h"
+#include "keeper/test_rig.h"
+
+#include <setjmp.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct rig rig;
+static struct rig_person agent, gone;
+static struct rig_adopted mine, theirs, review;
+static uint8_t my_object[16], their_object[16], unfit_object[16], warrant[16], strange[16] = {0xee}; /* the last: of nothing */
+static char person_hex[33], stranger_hex[] = "00112233445566778899aabbccddeeff";
+
+#define ID(bytes) span_of(bytes, 16)
+#define TOKEN span_of(agent.token, 32)
+#define NO_TOKEN SPAN("no session")
+#define ORIGIN .origin = SPAN("192.0.2.1")
+#define MESSAGE                                                                                                                \
+    "From: support@example.test\r\nTo: anna@customer.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n"                     \
+    "Message-ID: <answer@example.test>\r\n\r\nHello\r\n"
+
+/* One call with these fields. */
+#define CALL(name, peer, op, ...)                                                                                              \
+    static enum sd_err name(void) {                                                                                            \
+        struct keeper_##op##_req req = {__VA_ARGS__};                                                                          \
+        struct keeper_##op##_rep rep;                                                                                          \
+        return RIG_CALL(&rig, peer, op, &req, &rep);                                                                           \
+    }
+
+static enum sd_err adopt(uint8_t number, const char *queue) {
+    struct rig_letter letter = RIG_LETTER(number);
+    struct rig_adopted adopted;
+    letter.queue = queue;
+    return rig_adopt_many(&rig, &letter, 1, &adopted);
+}
+
+static enum sd_err adopt_good(void) {
+    return adopt(50, "support");
+}
+
+static enum sd_err adopt_bad(void) {
+    return adopt(51, "no-such-queue");
+}
+
+static enum sd_err sign_in(const char *email, bool good) {
+    char code[7];
+    rig_code(&agent, code);
+    uint32_t wait;
+    unsigned outcome = rig_try(&rig, email, good ? RIG_PASSWORD : "wrong password here", code, "192.0.2.9", &wait);
+    return outcome == SIGN_IN_THROTTLED ? SD_ERR_BUSY : outcome == SIGN_IN_OK ? SD_OK : SD_ERR_DENIED;
+}
+
+static enum sd_err sign_in_good(void) {
+    rig_now_ms += 30000;
+    return sign_in("agent@example.test", true);
+}
+
+static enum sd_err sign_in_wrong(void) {
+    rig_now_ms += 600000;
+    return sign_in("agent@example.test", false);
+}
+
+static enum sd_err sign_in_nobody(void) {
+    return sign_in("nobody@example.test", false);
+}
+
+static enum sd_err heads(struct span token, const uint8_t *first, const uint8_t *second) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(256);
+    struct keeper_open_heads_req req = {.token = token, ORIGIN};
+    struct keeper_open_heads_rep rep;
+    ipc_list_add(&req.objects, &raw, ID(first));
+    ipc_list_add(&req.objects, &raw, ID(second));
+    return RIG_CALL(&rig, RIG_DESK, open_heads, &req, &rep);
+}
+
+static enum sd_err heads_good(void) {
+    return heads(TOKEN, my_object, my_object);
+}
+
+static enum sd_err heads_some(void) {
+    return heads(TOKEN, my_object, their_object);
+}
+
+static enum sd_err heads_theirs(void) {
+    return heads(TOKEN, their_object, strange);
+}
+
+static enum sd_err heads_nobody(void) {
+    return heads(NO_TOKEN, my_object, my_object);
+}
+
+static enum sd_err reply(struct span token, const uint8_t *ticket, const char *message, const char *cc) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(256);
+    struct keeper_reply_req req = {.token = token, ORIGIN, .ticket = ID(ticket), .message = span_cstr(message)};
+    struct keeper_reply_rep rep;
+    if (cc)
+        ipc_list_add(&req.cc, &raw, span_cstr(cc));
+    enum sd_err err = RIG_CALL(&rig, RIG_DESK, reply, &req, &rep);
+    if (err == SD_OK && rep.outcome == REPLY_SIGNED)
+        memcpy(warrant, rep.warrant.p, 16);
+    return err;
+}
+
+static enum sd_err reply_good(void) {
+    return reply(TOKEN, mine.ticket, MESSAGE, "anna@customer.example"); /* in cc, but a participant anyway */
+}
+
+static enum sd_err reply_added(void) {
+    rig.recipients[1] = "eve@elsewhere.example";
+    enum sd_err err = reply(TOKEN, mine.ticket, MESSAGE, "eve@elsewhere.example");
+    rig.recipients[1] = NULL;
+    return err;
+}
+
+static enum sd_err reply_bad(void) {
+    return reply(TOKEN, mine.ticket, "Bcc: x@y.example\r\n\r\n", NULL);
+}
+
+static enum sd_err reply_theirs(void) {
+    return reply(TOKEN, theirs.ticket, MESSAGE, NULL);
+}
+
+static enum sd_err reply_nobody(void) {
+    return reply(NO_TOKEN, mine.ticket, MESSAGE, NULL);
+}
+
+/* A day and a half later nothing names the first intake key any more. */
+static enum sd_err destroy_old(void) {
+    struct keeper_intake_key_rep key;
+    struct keeper_intake_pending_rep rep;
+    rig_now_ms += INT64_C(13) * 60 * 60 * 1000;
+    assert_int_equal(RIG_CALL(&rig, RIG_EDGE, intake_key, &(struct keeper_intake_key_req){}, &key), SD_OK);
+    memcpy(rig.key_id, key.id.p, 16);
+    memcpy(rig.key, key.public_key.p, 32);
+    rig_now_ms += INT64_C(13) * 60 * 60 * 1000;
+    return RIG_CALL(&rig, RIG_CLERK, intake_pending, &(struct keeper_intake_pending_req){}, &rep);
+}
+
+CALL(intake_key, RIG_EDGE, intake_key)
+CALL(pending, RIG_CLERK, intake_pending, .key_ids = {.count = 0})
+CALL(session_good, RIG_DESK, session, .token = TOKEN, ORIGIN)
+CALL(session_none, RIG_DESK, session, .token = NO_TOKEN, ORIGIN)
+CALL(sign_out_good, RIG_DESK, sign_out, .token = span_of(gone.token, 32), ORIGIN)
+CALL(open_good, RIG_DESK, open, .token = TOKEN, ORIGIN, .object = ID(my_object), .facet = FACET_TEXT)
+CALL(open_theirs, RIG_DESK, open, .token = TOKEN, ORIGIN, .object = ID(their_object), .facet = FACET_TEXT)
+CALL(open_nothing, RIG_DESK, open, .token = TOKEN, ORIGIN, .object = ID(strange), .facet = FACET_TEXT)
+CALL(open_unfit, RIG_DESK, open, .token = TOKEN, ORIGIN, .object = ID(unfit_object), .facet = FACET_SOURCE)
+CALL(open_odd, RIG_DESK, open, .token = TOKEN, ORIGIN, .object = ID(my_object), .facet = 200)
+CALL(open_nobody, RIG_DESK, open, .token = NO_TOKEN, ORIGIN, .object = ID(my_object), .facet = FACET_TEXT)
+CALL(token_good, RIG_DESK, reply_token, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket))
+CALL(token_theirs, RIG_DESK, reply_token, .token = TOKEN, ORIGIN, .ticket = ID(theirs.ticket))
+CALL(token_nobody, RIG_DESK, reply_token, .token = NO_TOKEN, ORIGIN, .ticket = ID(mine.ticket))
+CALL(move_good, RIG_DESK, move, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .queue = SPAN("support"))
+CALL(move_away, RIG_DESK, move, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .queue = SPAN("billing"))
+CALL(move_theirs, RIG_DESK, move, .token = TOKEN, ORIGIN, .ticket = ID(theirs.ticket), .queue = SPAN("support"))
+CALL(move_nobody, RIG_DESK, move, .token = NO_TOKEN, ORIGIN, .ticket = ID(mine.ticket), .queue = SPAN("support"))
+CALL(act_list, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_LIST)
+CALL(act_state, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_STATE,
+     .detail = SPAN("pending"))
+CALL(act_unfit, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_STATE,
+     .detail = SPAN("quarantine"))
+CALL(act_assign, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_ASSIGN,
+     .detail = span_cstr(person_hex))
+CALL(act_unassign, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_ASSIGN)
+CALL(act_stranger, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_ASSIGN,
+     .detail = span_cstr(stranger_hex))
+CALL(act_malformed, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_STATE,
+     .detail = SPAN("made \"up\""))
+CALL(act_theirs, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(theirs.ticket), .action = ACTION_LIST)
+CALL(act_nobody, RIG_DESK, act, .token = NO_TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_LIST)
+CALL(history_good, RIG_DESK, history, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket))
+CALL(history_theirs, RIG_DESK, history, .token = TOKEN, ORIGIN, .ticket = ID(theirs.ticket))
+CALL(history_nobody, RIG_DESK, history, .token = NO_TOKEN, ORIGIN, .ticket = ID(mine.ticket))
+CALL(person_good, RIG_DESK, person, .token = TOKEN, ORIGIN, .person = SPAN("agent@example.test"))
+CALL(person_nobody, RIG_DESK, person, .token = NO_TOKEN, ORIGIN, .person = SPAN("agent@example.test"))
+CALL(redeem_good, RIG_COURIER, redeem, .warrant = ID(warrant))
+CALL(redeem_none, RIG_COURIER, redeem, .warrant = ID(strange))
+CALL(deferred, RIG_COURIER, delivered, .warrant = ID(warrant), .state = DELIVERY_DEFERRED, .status = SPAN("4.4.1"))
+CALL(failed, RIG_COURIER, delivered, .warrant = ID(warrant), .state = DELIVERY_FAILED, .status = SPAN("<b>"))
+CALL(sent, RIG_COURIER, delivered, .warrant = ID(warrant), .state = DELIVERY_SENT, .status = SPAN("2.0.0"),
+     .tls = SPAN("TLSv1.3"), .last = true)
+CALL(sent_none, RIG_COURIER, delivered, .warrant = ID(strange), .state = DELIVERY_SENT)
+CALL(delivered_how, RIG_COURIER, delivered, .warrant = ID(warrant), .state = 99)
+CALL(user_good, RIG_ADMIN, user_add, .email = SPAN("new@example.test"), .name = SPAN("New"), .role = SPAN("auditor"),
+     .password = SPAN(RIG_PASSWORD))
+CALL(user_bad, RIG_ADMIN, user_add, .email = SPAN("no address"), .name = SPAN("New"), .role = SPAN("auditor"),
+     .password = SPAN(RIG_PASSWORD))
+CALL(users, RIG_ADMIN, user_list, .after = SPAN(""))
+CALL(log_list, RIG_ADMIN, audit_list, .from = 0)
+CALL(log_more, RIG_ADMIN, audit_list, .from = 1)
+CALL(log_verify, RIG_ADMIN, audit_verify)
+CALL(public_keys, RIG_ADMIN, public_keys)
+
+static const struct {
+    const char *op;
+    enum sd_err (*call)(void);
+    enum sd_err status;
+    const char *actor, *action, *outcome, *reason; /* action NULL: no record */
+} table[] = {
+    {"intake_key", intake_key, SD_OK, NULL, NULL, NULL, NULL},
+    {"intake_pending", pending, SD_OK, NULL, NULL, NULL, NULL},
+    {"adopt", adopt_good, SD_OK, "system", "received", "granted", "accept"},
+    {"adopt", adopt_good, SD_OK, NULL, NULL, NULL, NULL}, /* again */
+    {"adopt", adopt_bad, SD_OK, "system", "received", "refused", "unknown-queue"},
+    {"sign_in", sign_in_good, SD_OK, "person", "sign-in", "granted", ""},
+    {"sign_in", sign_in_wrong, SD_ERR_DENIED, "person", "sign-in", "refused", "failed"},
+    {"sign_in", sign_in_nobody, SD_ERR_DENIED, "person", "sign-in", "refused", "failed"},
+    {"sign_in", sign_in_nobody, SD_ERR_DENIED, "person", "sign-in", "refused", "failed"},
+    {"sign_in", sign_in_nobody, SD_ERR_BUSY, "person", "sign-in", "refused", "throttled"},
+    {"session", session_good, SD_OK, NULL, NULL, NULL, NULL},
+    {"session", session_none, SD_ERR_DENIED, NULL, NULL, NULL, NULL},
+    {"sign_out", sign_out_good, SD_OK, "person", "sign-out", "granted", ""},
+    {"sign_out", sign_out_good, SD_ERR_DENIED, "person", "sign-out", "refused", "no-session"},
+    {"open", open_good, SD_OK, "person", "open", "granted", "text"},
+    {"open", open_theirs, SD_ERR_DENIED, "person", "open", "refused", "not-permitted text"},
+    {"open", open_nothing, SD_ERR_DENIED, "person", "open", "refused", "not-permitted text"},
+    {"open", open_unfit, SD_ERR_UNSUPPORTED, "person", "open", "refused", "not-fit source"},
+    {"open", open_odd, SD_ERR_DENIED, "person", "open", "refused", "not-permitted unknown"},
+    {"open", open_nobody, SD_ERR_DENIED, "person", "open", "refused", "no-session text"},
+    {"open_heads", heads_good, SD_OK, "person", "list", "granted", ""},
+    {"open_heads", heads_some, SD_OK, "person", "list", "granted", "not released: 1"},
+    {"open_heads", heads_theirs, SD_OK, "person", "list", "refused", "not-permitted"},
+    {"open_heads", heads_nobody, SD_ERR_DENIED, "person", "list", "refused", "no-session"},
+    {"reply", reply_added, SD_OK, "person", "reply", "granted", "signed, people added by hand: 1"},
+    {"reply", reply_good, SD_OK, "person", "reply", "granted", "signed"},
+    {"reply", reply_bad, SD_OK, "person", "reply", "refused", "header-forbidden"},
+    {"reply", reply_theirs, SD_ERR_DENIED, "person", "reply", "refused", "not-permitted"},
+    {"reply", reply_nobody, SD_ERR_DENIED, "person", "reply", "refused", "no-session"},
+    {"reply_token", token_good, SD_OK, "person", "reply-token", "granted", ""},
+    {"reply_token", token_theirs, SD_ERR_DENIED, "person", "reply-token", "refused", "not-permitted"},
+    {"reply_token", token_nobody, SD_ERR_DENIED, "person", "reply-token", "refused", "no-session"},
+    {"move", move_good, SD_OK, "person", "move", "granted", "support"},
+    {"move", move_away, SD_ERR_DENIED, "person", "move", "refused", "not-permitted"},
+    {"move", move_theirs, SD_ERR_DENIED, "person", "move", "refused", "not-permitted"},
+    {"move", move_nobody, SD_ERR_DENIED, "person", "move", "refused", "no-session"},
+    {"act", act_list, SD_OK, "person", "list", "granted", ""},
+    {"act", act_state, SD_OK, "person", "change-state", "granted", "pending"},
+    {"act", act_unfit, SD_ERR_UNSUPPORTED, "person", "change-state", "refused", "not-fit"},
+    {"act", act_assign, SD_OK, "person", "assign", "granted", person_hex},
+    {"act", act_unassign, SD_OK, "person", "assign", "granted", ""},
+    {"act", act_stranger, SD_ERR_NOTFOUND, "person", "assign", "refused", "no-such-person"},
+    {"act", act_malformed, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
+    {"act", act_theirs, SD_ERR_DENIED, "person", "list", "refused", "not-permitted"},
+    {"act", act_nobody, SD_ERR_DENIED, "person", "list", "refused", "no-session"},
+    {"history", history_good, SD_OK, "person", "history", "granted", ""},
+    {"history", history_theirs, SD_ERR_DENIED, "person", "history", "refused", "not-permitted"},
+    {"history", history_nobody, SD_ERR_DENIED, "person", "history", "refused", "no-session"},
+    {"person", person_good, SD_OK, NULL, NULL, NULL, NULL},
+    {"person", person_nobody, SD_ERR_DENIED, NULL, NULL, NULL, NULL},
+    {"redeem", redeem_good, SD_OK, "warrant", "redeem", "granted", ""},
+    {"redeem", redeem_none, SD_ERR_DENIED, "warrant", "redeem", "refused", "no-warrant"},
+    {"delivered", deferred, SD_OK, "warrant", "deferred", "failed", "in-clear 4.4.1"},
+    {"delivered", failed, SD_OK, "warrant", "failed", "failed", "in-clear"}, /* what the server said stays out */
+    {"delivered", sent, SD_OK, "warrant", "sent", "granted", "tls 2.0.0"},
+    {"delivered", sent, SD_ERR_DENIED, "warrant", "sent", "refused", "warrant-over"},
+    {"delivered", sent_none, SD_ERR_DENIED, "warrant", "sent", "refused", "no-warrant"},
+    {"delivered", delivered_how, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
+    {"redeem", redeem_good, SD_ERR_DENIED, "warrant", "redeem", "refused", "warrant-over"},
+    {"user_add", user_good, SD_OK, "root", "user-add", "granted", "auditor"},
+    {"user_add", user_bad, SD_OK, "root", "user-add", "failed", ""},
+    {"user_list", users, SD_OK, "root", "user-list", "granted", ""},
+    {"audit_list", log_list, SD_OK, "root", "audit-list", "granted", ""},
+    {"audit_list", log_more, SD_OK, NULL, NULL, NULL, NULL},
+    {"audit_verify", log_verify, SD_OK, "root", "audit-verify", "granted", ""},
+    {"public_keys", public_keys, SD_OK, NULL, NULL, NULL, NULL},
+    {"intake_pending", destroy_old, SD_OK, "system", "destroy-intake-key", "granted", ""},
+};
+
+/* ---- the records of one call ---- */
+
+struct seen {
+    unsigned count;
+    struct buf last;
+};
+
+static bool see(void *arg, SD_UNUSED uint64_t seq, SD_UNUSED uint64_t segment, SD_UNUSED uint64_t offset, struct span record) {
+    struct seen *seen = arg;
+    seen->count++;
+    buf_reset(&seen->last);
+    buf_put(&seen->last, record);
+    return true;
+}
+
+static bool says(const struct seen *seen, const char *key, const char *value) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "\"%s\":\"%s\"", key, value);
+    return span_search(buf_span(&seen->last), span_cstr(text)) < seen->last.n;
+}
+
+static void check_row(size_t i) {
+    struct merkle_range before;
+    struct seen seen = {.last = buf_new(8192)};
+    audit_range(rig.k->audit, &before);
+    enum sd_err status = table[i].call();
+    assert_int_equal(audit_read((const char *)rig.k->log_dir.p, before.size, UINT64_MAX, see, &seen), SD_OK);
+    bool good = status == table[i].status && seen.count == (table[i].action ? 1 : 0);
+    if (good && table[i].action)
+        good = says(&seen, "kind", table[i].actor) && says(&seen, "action", table[i].action) &&
+               says(&seen, "outcome", table[i].outcome) && says(&seen, "reason", table[i].reason);
+    if (!good)
+        print_error("row %zu, %s: status %s, %u records, the last: %.*s\n", i, table[i].op, sd_err_name(status), seen.count,
+                    SPAN_FMT(buf_span(&seen.last)));
+    buf_free(&seen.last);
+    assert_true(good);
+}
+
+static void every_operation(SD_UNUSED void **state) {
+    for (size_t i = 0; i < SD_COUNT(table); i++)
+        check_row(i);
+}
+
+static void no_operation_is_forgotten(SD_UNUSED void **state) {
+    for (size_t op = 0; op < keeper_op_count; op++) {
+        bool there = false;
+        for (size_t i = 0; i < SD_COUNT(table); i++)
+            there |= strcmp(table[i].op, keeper_ops[op].name) == 0;
+        if (!there)
+            print_error("%s is not in the table\n", keeper_ops[op].name);
+        assert_true(there);
+    }
+}
+
+/* ---- people, in pages ---- */
+
+static void people_in_pages(SD_UNUSED void **state) {
+    struct keeper_user_list_rep rep;
+    char after[321] = "", email[64];
+    unsigned seen = 0, pages = 0;
+    for (unsigned i = 0; i < 450; i++) {
+        struct rig_person person;
+        (void)snprintf(email, sizeof email, "colleague-%03u@example.test", i);
+        rig_add(&rig, email, "agent", "support", &person);
+    }
+    do {
+        struct keeper_user_list_req req = {.after = span_cstr(after)};
+        assert_int_equal(RIG_CALL(&rig, RIG_ADMIN, user_list, &req, &rep), SD_OK);
+        seen += rep.people.count;
+        pages++;
+        memcpy(after, rep.next.p, rep.next.n);
+        after[rep.next.n] = 0;
+    } while (*after);
+    assert_int_equal(seen, 450 + 3); /* and those that were there */
+    assert_true(pages > 1);
+}
+
+/* ---- the database, changed by hand ---- */
+
+static void by_hand(const char *sql) {
+    char path[128];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/keeper.db", rig.dir);
+    rig_crash(&rig);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    rig_open(&rig);
+}
+
+/* What is sealed in a row opens in that row only: a second factor, a password, recipients of a warrant are not to be moved. */
+static void exchanged_rows(SD_UNUSED void **state) {
+    struct rig_person other;
+    struct keeper_redeem_rep redeemed;
+    rig_add(&rig, "other@example.test", "agent", "billing", &other);
+    assert_int_equal(rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent), SIGN_IN_OK);
+    by_hand(
+        "UPDATE person SET totp=(SELECT totp FROM person WHERE email='other@example.test') WHERE email='agent@example.test'");
+    struct keeper_sign_in_req in = {
+        .email = SPAN("agent@example.test"), .password = SPAN(RIG_PASSWORD), .totp = SPAN("000000"), ORIGIN};
+    struct keeper_sign_in_rep out;
+    assert_int_equal(RIG_CALL(&rig, RIG_DESK, sign_in, &in, &out), SD_ERR_FORGED);
+    by_hand("UPDATE person SET password=(SELECT password FROM person WHERE email='agent@example.test') "
+            "WHERE email='other@example.test'");
+    in.email = SPAN("other@example.test");
+    assert_int_equal(RIG_CALL(&rig, RIG_DESK, sign_in, &in, &out), SD_ERR_FORGED);
+
+    struct rig_letter anna = RIG_LETTER(60), bert = RIG_LETTER(61);
+    bert.from = "bert@customer.example";
+    rig_adopt(&rig, &anna, &mine);
+    assert_int_equal(reply_good(), SD_OK);
+    struct buf sql SD_CLEANUP(buf_free) = buf_new(512);
+    buf_text(&sql, "UPDATE warrant SET recipients=(SELECT recipients FROM warrant WHERE id=x'");
+    put_hex(&sql, ID(warrant));
+    rig_adopt(&rig, &bert, &mine);
+    rig.recipients[0] = "bert@customer.example";
+    assert_int_equal(reply_good(), SD_OK);
+    rig.recipients[0] = "anna@customer.example";
+    buf_text(&sql, "') WHERE id=x'");
+    put_hex(&sql, ID(warrant));
+    buf_text(&sql, "'");
+    buf_byte(&sql, 0);
+    by_hand((const char *)sql.p);
+    struct keeper_redeem_req redeem = {.warrant = ID(warrant)};
+    assert_int_equal(RIG_CALL(&rig, RIG_COURIER, redeem, &redeem, &redeemed), SD_ERR_FORGED);
+}
+
+static int setup(SD_UNUSED void **state) {
+    struct rig_letter a = RIG_LETTER(1), b = RIG_LETTER(2), c = RIG_LETTER(3);
+    struct buf hex SD_CLEANUP(buf_free) = buf_new(64);
+    rig_new(&rig);
+    rig.recipients[0] = "anna@customer.example";
+    rig_add(&rig, "agent@example.test", "agent", "support", &agent);
+    rig_add(&rig, "gone@example.test", "agent", "support", &gone);
+    put_hex(&hex, ID(agent.id));
+    memcpy(person_hex, hex.p, 32);
+    b.queue = "billing";
+    c.state = OBJECT_UNSCANNED;
+    rig_adopt(&rig, &a, &mine);
+    rig_adopt(&rig, &b, &theirs);
+    rig_adopt(&rig, &c, &review);
+    rig_object_id(&a, my_object);
+    rig_object_id(&b, their_object);
+    rig_object_id(&c, unfit_object);
+    return rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent) == SIGN_IN_OK &&
+                   rig_sign_in(&rig, "gone@example.test", RIG_PASSWORD, &gone) == SIGN_IN_OK
+               ? 0
+               : 1;
+}
+
+static int teardown(SD_UNUSED void **state) {
+    rig_free(&rig);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_operation_is_forgotten),
+        cmocka_unit_test(every_operation),
+        cmocka_unit_test(people_in_pages),
+        cmocka_unit_test(exchanged_rows),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
