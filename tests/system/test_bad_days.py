@@ -43,6 +43,16 @@ def ready(office):
     return look
 
 
+def alice_of(office):
+    """On a slow machine the code may have aged when it arrives: then with the next one."""
+    for _ in range(2):
+        session = office.sign_in("alice@desk.example")
+        if isinstance(session, desk.requests.Session):
+            return session
+        time.sleep(1)
+    raise AssertionError(session.text)
+
+
 def role(office, name):
     return next(r for r in office.status()["roles"] if r["name"] == name)
 
@@ -70,7 +80,7 @@ def test_one_hung_role_delays_no_other_and_is_replaced(own_office):
         kill(keeper, signal.SIGCONT)
     wait_for(ready(own_office), 15, "ready again")
     assert own_office.send(letter(sender="a@plain.example", subject="after the hang"), sender="a@plain.example")[0] == 250
-    own_office.ticket_with(own_office.sign_in("alice@desk.example"), "after the hang", 15)
+    own_office.ticket_with(alice_of(own_office), "after the hang", 15)
 
 
 def test_all_roles_hung_at_once_are_replaced(own_office):
@@ -189,7 +199,7 @@ class SlowSink(desk.Sink):
 def test_sigterm_finishes_a_delivery_in_progress(own_office, world):
     sink = SlowSink(own_office.mx_port, world, 3)
     try:
-        alice = own_office.sign_in("alice@desk.example")
+        alice = alice_of(own_office)
         assert own_office.send(signed(world, letter(subject="slow answer"), "customer.example"))[0] == 250
         ticket = own_office.ticket_with(alice, "slow answer")
         assert own_office.reply(alice, ticket["id"], "on its way").status_code == 202
@@ -199,7 +209,7 @@ def test_sigterm_finishes_a_delivery_in_progress(own_office, world):
         own_office.start()
         time.sleep(3)
         assert len(sink.messages) == 1
-        [sent] = [m for m in own_office.get(own_office.sign_in("alice@desk.example"), f"/tickets/{ticket['id']}").json()["messages"]
+        [sent] = [m for m in own_office.get(alice_of(own_office), f"/tickets/{ticket['id']}").json()["messages"]
                   if m["direction"] == "out"]
         assert sent["delivery"]["state"] == "sent"
     finally:
@@ -211,7 +221,7 @@ def test_no_answer_is_lost_when_roles_are_killed(own_office, world):
     sink = desk.Sink(own_office.mx_port, world)
     rng = random.Random(7)
     accepted, stop = [], threading.Event()
-    alice = own_office.sign_in("alice@desk.example")
+    alice = alice_of(own_office)
     assert own_office.send(signed(world, letter(subject="asks a lot"), "customer.example"))[0] == 250
     ticket = own_office.ticket_with(alice, "asks a lot")["id"]
 
@@ -283,7 +293,7 @@ def test_damage_in_the_intake_costs_the_damaged_letter_alone(own_office, world):
     segment.write_bytes(damaged)
     own_office.start()
     wait_for(lambda: own_office.status()["intake_waiting"] == 0 and not own_office.status()["reasons"], 20, "all filed")
-    alice = own_office.sign_in("alice@desk.example")
+    alice = alice_of(own_office)
     wanted.remove("in the log 2")
     own_office.ticket_with(alice, wanted[-1], 15)
     subjects = [t["subject"] for t in own_office.tickets(alice, limit=100)]
@@ -300,4 +310,4 @@ def test_damage_in_the_intake_costs_the_damaged_letter_alone(own_office, world):
         kept = b"".join(bytes(row[0]) for row in db.execute("select bytes from set_aside_chunk order by set_aside, chunk"))
     assert data[starts[2] + 12:middle] in kept and b"\x00noise\xff" * 9 in kept
     own_office.start()
-    assert sorted(t["subject"] for t in own_office.tickets(own_office.sign_in("alice@desk.example"), limit=100)) == sorted(wanted)
+    assert sorted(t["subject"] for t in own_office.tickets(alice_of(own_office), limit=100)) == sorted(wanted)
