@@ -159,40 +159,56 @@ enum sd_err audit_files_checkpoint(struct audit_files *files, const struct merkl
     return err;
 }
 
-enum sd_err audit_files_checkpoints(const char *dir, struct buf *to) {
+enum sd_err audit_files_open_checkpoints(const char *dir, int *ret) {
     char path[SEGMENT_NAME_MAX];
     enum sd_err err = join_path(path, dir, "checkpoints");
     if (err)
         return err;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT ? SD_OK : sd_err_from_errno(errno);
-    for (ssize_t n = 1; err == SD_OK && n > 0;) {
-        uint8_t *p = buf_reserve(to, (size_t)64 * 1024);
-        n = p ? read(fd, p, (size_t)64 * 1024) : -1;
-        if (n < 0)
-            err = p ? sd_err_from_errno(errno) : buf_err(to);
-        else
-            buf_grew(to, (size_t)n);
-    }
-    (void)close(fd);
-    return err;
+        return errno == ENOENT ? SD_ERR_NOTFOUND : sd_err_from_errno(errno);
+    *ret = fd;
+    return SD_OK;
 }
 
 /* ---- recovery ---- */
 
+#define TAIL_BYTES ((size_t)64 * 1024) /* the last checkpoint, and what a crash may have left behind it */
+
+/* The end of the checkpoints, which may begin inside of one; *ret_size is that of the file. */
+static enum sd_err read_tail(const char *dir, struct buf *to, off_t *ret_size) {
+    int fd = -1;
+    enum sd_err err = audit_files_open_checkpoints(dir, &fd);
+    if (err)
+        return err == SD_ERR_NOTFOUND ? SD_OK : err;
+    off_t size = lseek(fd, 0, SEEK_END);
+    off_t from = size > (off_t)TAIL_BYTES ? size - (off_t)TAIL_BYTES : 0;
+    for (ssize_t n = 1; size > 0 && n > 0 && from + (off_t)to->n < size;) {
+        uint8_t *p = buf_reserve(to, TAIL_BYTES - to->n);
+        n = p ? pread(fd, p, TAIL_BYTES - to->n, from + (off_t)to->n) : -1;
+        err = n < 0 ? SD_ERR_IO : SD_OK;
+        buf_grew(to, n < 0 ? 0 : (size_t)n);
+    }
+    (void)close(fd);
+    *ret_size = size;
+    return size < 0 ? SD_ERR_IO : err;
+}
+
 /* Finds the last whole checkpoint and cuts off what a crash left behind it. */
 static enum sd_err recover_checkpoints(struct audit_files *files, bool *damaged) {
-    struct buf all SD_CLEANUP(buf_free) = buf_new(CHECKPOINTS_MAX_BYTES);
-    enum sd_err err = audit_files_checkpoints(files->dir, &all);
+    struct buf tail SD_CLEANUP(buf_free) = buf_new(TAIL_BYTES);
+    off_t size = 0;
+    enum sd_err err = read_tail(files->dir, &tail, &size);
     if (err)
         return err;
-    struct span rest = buf_span(&all), note = SPAN_NONE;
+    struct span rest = buf_span(&tail), note = SPAN_NONE;
     while (note_next(&rest, &note))
         ;
+    if (note.n == 0 && size > (off_t)tail.n)
+        *damaged = true; /* no crash leaves so much */
     char path[SEGMENT_NAME_MAX];
     err = join_path(path, files->dir, "checkpoints");
-    if (err == SD_OK && rest.n && truncate(path, (off_t)(all.n - rest.n)) != 0)
+    if (err == SD_OK && rest.n && truncate(path, size - (off_t)rest.n) != 0)
         err = sd_err_from_errno(errno);
     if (err == SD_OK && note.n && note_read(&files->key, note, &files->checkpoint) != SD_OK)
         *damaged = true;

@@ -22,8 +22,7 @@ enum sd_err audit_files_write(struct audit_files *files, struct merkle_range *ra
 /* Appends to checkpoints, then replaces checkpoint. */
 enum sd_err audit_files_checkpoint(struct audit_files *files, const struct merkle_range *range) SD_MUST_CHECK;
 
-#define CHECKPOINTS_MAX_BYTES ((size_t)512 * 1024 * 1024) /* 300 bytes a minute for three years */
-/* All checkpoints as they stand in the file; empty when there is none yet. */
-enum sd_err audit_files_checkpoints(const char *dir, struct buf *to) SD_MUST_CHECK;
+/* The file of all checkpoints, for reading: SD_ERR_NOTFOUND when there is none yet. */
+enum sd_err audit_files_open_checkpoints(const char *dir, int *ret) SD_MUST_CHECK;
 
 #endif

@@ -128,7 +128,7 @@ enum sd_err keeper_on_audit_verify(void *ctx, struct ipc_call *call, SD_UNUSED c
     *v = (struct verifying){
         .job = {.run = verify_run, .done = verify_done}, .call = call, .dir = (const char *)k->log_dir.p, .key = k->log_key};
     audit_range(k->audit, &v->range);
-    enum sd_err err = work_add(&k->signatures, &v->job);
+    enum sd_err err = work_add(&k->checks, &v->job);
     if (err)
         free(v);
     return err;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- listing ---- */
 
@@ -44,7 +45,9 @@ struct checking {
     const char *dir;
     const struct note_key *key;
     struct merkle_range range;
-    struct span checkpoints; /* not yet compared */
+    int fd;           /* of the checkpoints, or -1 */
+    struct buf read;  /* a part of them */
+    struct span rest; /* in it: not yet compared */
     struct checkpoint next;
     bool has_next;
     uint64_t covered; /* size of the last checkpoint that fits */
@@ -59,12 +62,31 @@ static void bad(struct checking *c, uint64_t seq, const char *problem) {
     (void)snprintf(c->report->problem, sizeof c->report->problem, "%s", problem);
 }
 
+#define PART_BYTES ((size_t)64 * 1024)
+
+/* The file grows by one a minute for as long as there is a log: it is never in memory as a whole. */
+static bool read_more(struct checking *c) {
+    struct buf part = buf_new(2 * PART_BYTES);
+    buf_put(&part, c->rest);
+    uint8_t *p = c->fd >= 0 && part.n < PART_BYTES ? buf_reserve(&part, PART_BYTES) : NULL;
+    ssize_t n = p ? read(c->fd, p, PART_BYTES) : 0;
+    if (n < 0 || (c->fd >= 0 && !p))
+        bad(c, c->range.size, "The list of checkpoints cannot be read on.");
+    buf_grew(&part, n > 0 ? (size_t)n : 0);
+    buf_free(&c->read);
+    c->read = part;
+    c->rest = buf_span(&c->read);
+    return n > 0;
+}
+
 static void next_checkpoint(struct checking *c) {
     struct span note;
     uint64_t size = c->next.size;
-    c->has_next = note_next(&c->checkpoints, &note);
+    do
+        c->has_next = note_next(&c->rest, &note);
+    while (!c->has_next && read_more(c));
     if (!c->has_next) {
-        if (c->checkpoints.n)
+        if (c->rest.n)
             bad(c, c->range.size, "The list of checkpoints ends in something that is no checkpoint.");
         return;
     }
@@ -158,11 +180,10 @@ static enum sd_err check_all(struct checking *c, uint64_t until) {
 enum sd_err audit_verify(const char *dir, const struct note_key *key, const struct merkle_range *durable,
                          struct audit_report *ret) {
     struct audit_report report = {.good = true};
-    struct buf all SD_CLEANUP(buf_free) = buf_new(CHECKPOINTS_MAX_BYTES);
-    enum sd_err err = audit_files_checkpoints(dir, &all);
-    if (err)
+    struct checking c = {.dir = dir, .key = key, .fd = -1, .read = buf_new(PART_BYTES), .report = &report};
+    enum sd_err err = audit_files_open_checkpoints(dir, &c.fd);
+    if (err && err != SD_ERR_NOTFOUND)
         return err;
-    struct checking c = {.dir = dir, .key = key, .checkpoints = buf_span(&all), .report = &report};
     err = check_all(&c, durable ? durable->size : UINT64_MAX);
     /* A checkpoint may be made while we read: then it covers more than we were asked to look at. */
     if (report.good && c.has_next && (!durable || c.next.size <= durable->size))
@@ -172,6 +193,9 @@ enum sd_err audit_verify(const char *dir, const struct note_key *key, const stru
     if (err == SD_OK)
         err = merkle_root(&c.range, &report.root);
     report.size = c.range.size;
+    if (c.fd >= 0)
+        (void)close(c.fd);
+    buf_free(&c.read);
     if (err == SD_OK)
         *ret = report;
     return err;

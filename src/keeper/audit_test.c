@@ -320,6 +320,31 @@ static bool collect(void *arg, uint64_t seq, SD_UNUSED uint64_t segment, SD_UNUS
     return true;
 }
 
+/* More checkpoints than are read at once: the last one is found again, and each of them counts. */
+static void many_checkpoints(SD_UNUSED void **state) {
+    struct bench b;
+    struct stat st;
+    char path[256];
+    bench_new(&b);
+    path_of(&b, "checkpoints", path);
+    do {
+        add(&b, 1, 10);
+        bench_stop(&b);
+        bench_open(&b);
+        assert_false(b.damaged);
+        assert_int_equal(b.trimmed, 0);
+        assert_int_equal(stat(path, &st), 0);
+    } while (st.st_size < 140000);
+    assert_true(verify(&b).good);
+    for (long at = 60; at < st.st_size; at += 20011) {
+        flip(path, (size_t)at * 8);
+        assert_false(verify(&b).good);
+        flip(path, (size_t)at * 8);
+    }
+    assert_true(verify(&b).good);
+    bench_free(&b);
+}
+
 static void read_from_anywhere(SD_UNUSED void **state) {
     struct bench b;
     bench_new(&b);
@@ -367,6 +392,7 @@ int main(void) {
         cmocka_unit_test(rewritten_history),
         cmocka_unit_test(cut_off_below_a_checkpoint),
         cmocka_unit_test(checkpoint_is_a_signed_note),
+        cmocka_unit_test(many_checkpoints),
         cmocka_unit_test(read_from_anywhere),
         cmocka_unit_test(cannot_write),
     };

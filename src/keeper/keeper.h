@@ -64,7 +64,8 @@ struct keeper {
     size_t domain_count;
     struct buf dummy_password;                   /* hashed against for people who are not there */
     struct work_queue sign_ins;                  /* Argon2 */
-    struct work_queue signatures;                /* examination and signatures, verification of the log */
+    struct work_queue signatures;                /* examination and signatures */
+    struct work_queue checks;                    /* verification of the log, which may take minutes */
     struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
     size_t settled_count;
     int64_t cleaned_ms; /* when expired rows were last removed */

@@ -12,6 +12,7 @@
 
 #define SIGN_INS_MAX 32 /* at 150 ms each, five seconds of waiting */
 #define SIGNATURES_MAX 64
+#define CHECKS_MAX 2
 #define PATH_MAX_BYTES 4096
 #define SETTLE_AT 512 /* finished records; else once a second */
 #define CLEAN_MS (10 * 60 * 1000)
@@ -341,6 +342,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
     k->settled_last = &k->settled;
     work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
     work_init(&k->signatures, SIGNATURES_MAX, spec->wake, spec->wake_arg);
+    work_init(&k->checks, CHECKS_MAX, spec->wake, spec->wake_arg);
     enum sd_err err = open_all(k);
     if (err)
         keeper_close(&k);
@@ -377,6 +379,7 @@ void keeper_close(struct keeper **ref) {
     db_close(&k->db);
     work_free(&k->sign_ins);
     work_free(&k->signatures);
+    work_free(&k->checks);
     free(k);
     *ref = NULL;
 }
@@ -426,7 +429,7 @@ void keeper_collect_log(struct keeper *k) {
 
 void keeper_collect(struct keeper *k) {
     struct job *job;
-    while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)))
+    while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)) || (job = work_finished(&k->checks)))
         job->done(k, job);
     keeper_collect_log(k);
     if (k->settled_count >= SETTLE_AT)

@@ -30,7 +30,7 @@ struct loop {
     int listen_fd; /* under the lock; -1: none */
     struct ipc_conn *peers[PEERS_MAX];
     size_t peer_count;
-    unsigned long threads[4];
+    unsigned long threads[5];
 };
 
 enum sd_err loop_new(uint32_t admin_uid, struct loop **ret) {
@@ -177,7 +177,8 @@ static void wait_and_serve(struct loop *loop) {
 }
 
 static bool idle(struct loop *loop) {
-    return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && audit_backlog(loop->k->audit) == 0;
+    return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && work_idle(&loop->k->checks) &&
+           audit_backlog(loop->k->audit) == 0;
 }
 
 static void finish(struct loop *loop) {
@@ -229,6 +230,13 @@ static void *signature_run(void *arg) {
     return NULL;
 }
 
+static void *check_run(void *arg) {
+    struct loop *loop = arg;
+    while (work_turn(&loop->k->checks, deadline_in_ms(FOREVER_MS)))
+        ;
+    return NULL;
+}
+
 enum sd_err loop_start(struct loop *loop, struct keeper *k) {
     loop->k = k;
     enum sd_err err = role_thread("log", log_run, loop, &loop->threads[0]);
@@ -236,6 +244,8 @@ enum sd_err loop_start(struct loop *loop, struct keeper *k) {
         err = role_thread("argon2", sign_in_run, loop, &loop->threads[1]);
     if (err == SD_OK)
         err = role_thread("sign", signature_run, loop, &loop->threads[2]);
+    if (err == SD_OK)
+        err = role_thread("check", check_run, loop, &loop->threads[4]);
     return err ? err : role_thread("loop", loop_run, loop, &loop->threads[3]);
 }
 
@@ -245,8 +255,10 @@ void loop_stop(struct loop *loop) {
     (void)pthread_join(loop->threads[3], NULL);
     work_stop(&loop->k->sign_ins);
     work_stop(&loop->k->signatures);
+    work_stop(&loop->k->checks);
     (void)pthread_join(loop->threads[1], NULL);
     (void)pthread_join(loop->threads[2], NULL);
+    (void)pthread_join(loop->threads[4], NULL);
     audit_stop(loop->k->audit);
     (void)pthread_join(loop->threads[0], NULL);
     for (size_t i = 0; i < loop->peer_count; i++)

@@ -1,6 +1,6 @@
 /*
- * loop.h - the keeper's threads: one poll loop that takes every question and makes every decision, one thread for the log, two
- * workers for what is slow. Started after confinement.
+ * loop.h - the keeper's threads: one poll loop that takes every question and makes every decision, one thread for the log,
+ * three workers for what is slow. Started after confinement.
  */
 #ifndef SD_KEEPER_LOOP_H
 #define SD_KEEPER_LOOP_H

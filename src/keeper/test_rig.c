@@ -142,9 +142,10 @@ void rig_turn(struct rig *rig) {
     bool busy = true;
     while (busy) {
         busy = serve_all(rig);
-        while (!work_idle(&k->sign_ins) || !work_idle(&k->signatures)) {
+        while (!work_idle(&k->sign_ins) || !work_idle(&k->signatures) || !work_idle(&k->checks)) {
             (void)work_turn(&k->sign_ins, (struct deadline){0});
             (void)work_turn(&k->signatures, (struct deadline){0});
+            (void)work_turn(&k->checks, (struct deadline){0});
             keeper_collect(k);
         }
         if (audit_backlog(k->audit)) {
