@@ -6,12 +6,15 @@
  * keys
  */
 #include "core/ipc/inspect.h"
+#include "core/log.h"
 #include "core/role.h"
 #include "keeper/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define EXAMINE_MS 20000
@@ -90,9 +93,23 @@ static enum sd_err examine(void *arg, struct span message, struct examined *ret)
     return err ? err : copy_examined(&rep, ret);
 }
 
+/*
+ * Keys have locked pages of their own, but OpenSSL's copies of them, and what a handler has on its stack, lie anywhere: where
+ * the limit can be lifted, which root may, nothing of this process is ever written to swap. With a limit, memory that is not to
+ * be had would end the process, so then only the keys' own pages are locked.
+ */
+static void lock_memory(void) {
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    (void)setrlimit(RLIMIT_MEMLOCK, &limit);
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY ||
+        mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+        log_info("keeper.memory", "locked=keys only");
+}
+
 static enum sd_err prepare(struct role_ctx *ctx) {
     struct secret key SD_CLEANUP(secret_free) = {0};
     uint8_t public_key[KEY_BYTES];
+    lock_memory();
     self.inspect = role_client(ctx, "inspect0");
     enum sd_err err = hpke_keypair(&key, public_key); /* OpenSSL reads its configuration now, while it may */
     return err ? err : loop_new(getuid(), &self.loop);

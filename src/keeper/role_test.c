@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -261,6 +262,27 @@ static void starts_and_stops(SD_UNUSED void **state) {
     stop(&p);
 }
 
+/* With root's help nothing of the keeper's memory goes to swap. */
+static void memory_is_locked(SD_UNUSED void **state) {
+    struct process p;
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    char path[64], line[256];
+    long locked_kib = 0;
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        print_message("the limit on locked memory cannot be lifted here\n");
+        skip();
+    }
+    start(&p);
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)p.pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        (void)sscanf(line, "VmLck: %ld kB", &locked_kib);
+    (void)fclose(f);
+    assert_true(locked_kib > 1024); /* more than the keys' own pages */
+    stop(&p);
+}
+
 static void signs_people_in(SD_UNUSED void **state) {
     struct process p;
     struct buf raw SD_CLEANUP(buf_free) = buf_new(64);
@@ -424,6 +446,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_makes_and_never_overwrites),
         cmocka_unit_test(starts_and_stops),
+        cmocka_unit_test(memory_is_locked),
         cmocka_unit_test(signs_people_in),
         cmocka_unit_test(killed_at_any_moment),
         cmocka_unit_test(a_flood_stops_nobody),
