@@ -60,6 +60,13 @@ void audit_range(struct audit *audit, struct merkle_range *ret);
 
 /* Calls with each record from number `from` below `until`; stops when the callback says false. */
 typedef bool audit_each(void *arg, uint64_t seq, uint64_t segment, uint64_t offset, struct span record);
+/* The same, when it is known where that record is; may stop early, when audit_read() goes on. Costs no reading of what is
+ * before. */
+struct audit_place {
+    uint64_t seq, segment, offset;
+};
+enum sd_err audit_read_at(const char *dir, const struct audit_place *place, uint64_t until, audit_each *each,
+                          void *arg) SD_MUST_CHECK;
 enum sd_err audit_read(const char *dir, uint64_t from, uint64_t until, audit_each *each, void *arg) SD_MUST_CHECK;
 
 struct audit_report {

@@ -41,13 +41,30 @@ struct listing {
     enum sd_err err;
 };
 
-static bool list_record(void *arg, uint64_t seq, SD_UNUSED uint64_t segment, SD_UNUSED uint64_t offset, struct span record) {
+static bool list_record(void *arg, uint64_t seq, uint64_t segment, uint64_t offset, struct span record) {
     struct listing *listing = arg;
     buf_reset(&listing->line);
     listing->err = listing_line(listing->k, record, &listing->line);
     ipc_list_add(&listing->list, &listing->raw, buf_span(&listing->line));
     listing->next = seq + 1;
+    listing->k->listed = (struct audit_place){seq + 1, segment, offset + SEGMENT_FRAME_BYTES + record.n};
     return listing->err == SD_OK && listing->list.count < LIST_MAX;
+}
+
+static bool list_full(const struct listing *listing, uint64_t until) {
+    return listing->err || listing->list.count >= LIST_MAX || listing->next >= until;
+}
+
+/* Page follows page: each begins where the one before ended, so that a long log is read once and not once per page. */
+static enum sd_err list_page(struct keeper *k, struct listing *listing, uint64_t until) {
+    const char *dir = (const char *)k->log_dir.p;
+    const struct audit_place place = k->listed;
+    enum sd_err err = SD_OK;
+    if (place.offset && place.seq == listing->next && !list_full(listing, until))
+        err = audit_read_at(dir, &place, until, list_record, listing);
+    if (err == SD_OK && !list_full(listing, until))
+        err = audit_read(dir, listing->next, until, list_record, listing);
+    return err;
 }
 
 enum sd_err keeper_on_audit_list(void *ctx, struct ipc_call *call, const struct keeper_audit_list_req *req) {
@@ -57,7 +74,7 @@ enum sd_err keeper_on_audit_list(void *ctx, struct ipc_call *call, const struct 
         .k = k, .raw = buf_new((size_t)LIST_MAX * 1024), .line = buf_new(MERKLE_LEAF_MAX), .next = req->from};
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     audit_range(k->audit, &range);
-    enum sd_err err = audit_read((const char *)k->log_dir.p, req->from, range.size, list_record, &listing);
+    enum sd_err err = list_page(k, &listing, range.size);
     if (err == SD_OK)
         err = listing.err ? listing.err : buf_err(&listing.raw);
     if (err == SD_OK)

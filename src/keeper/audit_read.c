@@ -27,6 +27,24 @@ static enum sd_err read_segment(const char *dir, uint64_t first, uint64_t from, 
     return err == SD_ERR_NOTFOUND ? SD_OK : err;
 }
 
+enum sd_err audit_read_at(const char *dir, const struct audit_place *place, uint64_t until, audit_each *each, void *arg) {
+    struct segment segment;
+    struct span record;
+    struct sha256 leaf;
+    enum sd_err err = segment_open_at(dir, place->segment, place->offset, place->seq, &segment);
+    if (err)
+        return err;
+    bool more = true;
+    while (err == SD_OK && more && segment.next < until) {
+        uint64_t seq = segment.next, offset = place->offset + segment.at;
+        err = segment_next(&segment, &record, &leaf);
+        if (err == SD_OK)
+            more = each(arg, seq, place->segment, offset, record);
+    }
+    segment_close(&segment);
+    return err == SD_ERR_NOTFOUND || err == SD_ERR_PARSE ? SD_OK : err; /* the segment's end, or only this part's */
+}
+
 enum sd_err audit_read(const char *dir, uint64_t from, uint64_t until, audit_each *each, void *arg) {
     uint64_t *firsts = NULL;
     size_t count = 0;

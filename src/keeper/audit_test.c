@@ -357,6 +357,39 @@ static void read_from_anywhere(SD_UNUSED void **state) {
     bench_free(&b);
 }
 
+struct places {
+    struct audit_place at[40];
+    size_t count;
+};
+
+static bool note_place(void *arg, uint64_t seq, uint64_t segment, uint64_t offset, SD_UNUSED struct span record) {
+    struct places *places = arg;
+    places->at[places->count++] = (struct audit_place){seq, segment, offset};
+    return places->count < SD_COUNT(places->at);
+}
+
+/* From the place of a record, the records behind it come with the same numbers and places. */
+static void read_from_a_place(SD_UNUSED void **state) {
+    struct bench b;
+    struct places all = {0};
+    bench_new(&b);
+    add(&b, 20, 4000);
+    assert_int_equal(audit_read(b.dir, 0, 20, note_place, &all), SD_OK);
+    assert_int_equal(all.count, 20);
+    for (size_t i = 0; i < 20; i++) {
+        struct places some = {0};
+        assert_int_equal(audit_read_at(b.dir, &all.at[i], 20, note_place, &some), SD_OK);
+        assert_int_equal(some.count, 20 - i);
+        assert_memory_equal(some.at, &all.at[i], some.count * sizeof some.at[0]);
+    }
+    struct audit_place nowhere = all.at[3];
+    struct places none = {0};
+    nowhere.offset++;
+    assert_int_equal(audit_read_at(b.dir, &nowhere, 20, note_place, &none), SD_OK);
+    assert_int_equal(none.count, 0); /* what is no record is not taken for one */
+    bench_free(&b);
+}
+
 /* A round that cannot be written: the error for it, nothing half-written, and then the log goes on. */
 static void cannot_write(SD_UNUSED void **state) {
     struct bench b;
@@ -394,6 +427,7 @@ int main(void) {
         cmocka_unit_test(checkpoint_is_a_signed_note),
         cmocka_unit_test(many_checkpoints),
         cmocka_unit_test(read_from_anywhere),
+        cmocka_unit_test(read_from_a_place),
         cmocka_unit_test(cannot_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

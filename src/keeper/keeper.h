@@ -68,7 +68,8 @@ struct keeper {
     struct work_queue checks;                    /* verification of the log, which may take minutes */
     struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
     size_t settled_count;
-    int64_t cleaned_ms; /* when expired rows were last removed */
+    struct audit_place listed; /* behind the last record that was listed: where the next page begins */
+    int64_t cleaned_ms;        /* when expired rows were last removed */
     struct {
         uint8_t id[ID_BYTES];
         struct hpke_receiver *receiver; /* NULL: free */

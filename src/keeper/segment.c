@@ -131,6 +131,27 @@ enum sd_err segment_open(const char *dir, uint64_t first, struct segment *ret) {
     return err;
 }
 
+enum sd_err segment_open_at(const char *dir, uint64_t first, uint64_t offset, uint64_t seq, struct segment *ret) {
+    char path[SEGMENT_NAME_MAX];
+    struct segment segment = {.bytes = buf_new(SEGMENT_PART_BYTES), .next = seq};
+    enum sd_err err = segment_path(dir, first, path);
+    if (err)
+        return err;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return sd_err_from_errno(errno);
+    uint8_t *p = buf_reserve(&segment.bytes, SEGMENT_PART_BYTES);
+    ssize_t n = p ? pread(fd, p, SEGMENT_PART_BYTES, (off_t)offset) : -1;
+    err = !p ? buf_err(&segment.bytes) : n < 0 ? SD_ERR_IO : SD_OK;
+    (void)close(fd);
+    buf_grew(&segment.bytes, n > 0 ? (size_t)n : 0);
+    if (err)
+        segment_close(&segment);
+    else
+        *ret = segment;
+    return err;
+}
+
 void segment_close(struct segment *segment) {
     buf_free(&segment->bytes);
 }

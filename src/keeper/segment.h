@@ -32,6 +32,10 @@ struct segment {
 };
 /* SD_ERR_PARSE: the head is not whole. */
 enum sd_err segment_open(const char *dir, uint64_t first, struct segment *ret) SD_MUST_CHECK;
+/* A part of a segment, from a record on whose place is known; its end may cut a record (SD_ERR_PARSE). `at` counts from there.
+ */
+#define SEGMENT_PART_BYTES ((size_t)128 * 1024)
+enum sd_err segment_open_at(const char *dir, uint64_t first, uint64_t offset, uint64_t seq, struct segment *ret) SD_MUST_CHECK;
 void segment_close(struct segment *segment);
 /* SD_OK: a record, moved behind. SD_ERR_NOTFOUND: exactly at the end. SD_ERR_PARSE: bytes that are no whole record. */
 enum sd_err segment_next(struct segment *segment, struct span *ret_record, struct sha256 *ret_leaf) SD_MUST_CHECK;
