@@ -3,7 +3,7 @@
 
 static void put_spf(struct json_out *j, const char *key, const struct spf_verdict *spf) {
     static const char *const identities[] = {[SPF_NO_IDENTITY] = NULL, [SPF_MAILFROM] = "mailfrom", [SPF_HELO] = "helo"};
-    json_object(j, key);
+    json_begin_object(j, key);
     json_cstr(j, "result", auth_result_text(spf->result));
     json_text(j, "domain", spf->domain);
     json_cstr(j, "identity", identities[spf->identity]);
@@ -13,10 +13,10 @@ static void put_spf(struct json_out *j, const char *key, const struct spf_verdic
 }
 
 static void put_dkim(struct json_out *j, const struct auth_judgement *judgement) {
-    json_array(j, "dkim");
+    json_begin_array(j, "dkim");
     for (size_t i = 0; i < judgement->dkim_count; i++) {
         const struct dkim_verdict *v = &judgement->dkim[i];
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_cstr(j, "result", auth_result_text(v->result));
         json_text(j, "domain", v->domain);
         json_text(j, "selector", v->selector);
@@ -31,7 +31,7 @@ static void put_dkim(struct json_out *j, const struct auth_judgement *judgement)
 }
 
 static void put_dmarc(struct json_out *j, const struct dmarc_verdict *dmarc) {
-    json_object(j, "dmarc");
+    json_begin_object(j, "dmarc");
     json_cstr(j, "result", auth_result_text(dmarc->result));
     json_cstr(j, "policy", dmarc->policy ? dmarc_policy_text(dmarc->policy) : NULL);
     json_text(j, "domain", dmarc->domain);
@@ -50,11 +50,11 @@ static void put_checks(struct json_out *j, const struct auth_judgement *judgemen
 }
 
 static void put_signals(struct json_out *j, const char *key, uint32_t signals) {
-    json_array(j, key);
+    json_begin_array(j, key);
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++) {
         if (!(signals >> s & 1))
             continue;
-        json_object(j, NULL);
+        json_begin_object(j, NULL);
         json_cstr(j, "id", auth_signal_id(s));
         json_cstr(j, "sentence", auth_signal_sentence(s));
         json_end(j);
@@ -63,7 +63,7 @@ static void put_signals(struct json_out *j, const char *key, uint32_t signals) {
 }
 
 static void put_ambiguities(struct json_out *j, const char *key, mail_ambiguities set) {
-    json_array(j, key);
+    json_begin_array(j, key);
     for (enum mail_ambiguity a = 0; a < MAIL_AMBIGUITY_COUNT; a++)
         if (set >> a & 1)
             json_cstr(j, NULL, mail_ambiguity_id(a));
@@ -71,7 +71,7 @@ static void put_ambiguities(struct json_out *j, const char *key, mail_ambiguitie
 }
 
 static void put_from(struct json_out *j, const struct mail_address *from) {
-    json_object(j, "from");
+    json_begin_object(j, "from");
     json_text(j, "address", from->address);
     json_text(j, "domain", from->domain);
     json_text(j, "display", from->display);
@@ -79,7 +79,7 @@ static void put_from(struct json_out *j, const struct mail_address *from) {
 }
 
 static void put_trust(struct json_out *j, const struct auth_judgement *judgement) {
-    json_object(j, "trust");
+    json_begin_object(j, "trust");
     json_cstr(j, "level", trust_level_text(judgement->trust));
     json_text(j, "domain", judgement->trust_domain);
     json_text(j, "sentence", judgement->trust_sentence);
@@ -88,7 +88,7 @@ static void put_trust(struct json_out *j, const struct auth_judgement *judgement
 
 void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to) {
     struct json_out j = json_out(to);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     put_checks(&j, judgement);
     put_spf(&j, "spf_helo", &judgement->spf_helo);
     put_from(&j, &judgement->from);
@@ -103,7 +103,7 @@ void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to)
 
 void auth_checks_json(const struct auth_judgement *judgement, struct buf *to) {
     struct json_out j = json_out(to);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     put_checks(&j, judgement);
     json_end(&j);
 }

@@ -75,11 +75,11 @@ static void open_level(struct json_out *j, const char *key, bool array) {
     j->depth++;
 }
 
-void json_object(struct json_out *j, const char *key) {
+void json_begin_object(struct json_out *j, const char *key) {
     open_level(j, key, false);
 }
 
-void json_array(struct json_out *j, const char *key) {
+void json_begin_array(struct json_out *j, const char *key) {
     open_level(j, key, true);
 }
 
@@ -101,7 +101,7 @@ void json_cstr(struct json_out *j, const char *key, const char *text) {
     if (text)
         json_text(j, key, span_cstr(text));
     else
-        json_null(j, key);
+        json_put_null(j, key);
 }
 
 void json_int(struct json_out *j, const char *key, int64_t value) {
@@ -114,7 +114,7 @@ void json_bool(struct json_out *j, const char *key, bool value) {
     buf_text(j->to, value ? "true" : "false");
 }
 
-void json_null(struct json_out *j, const char *key) {
+void json_put_null(struct json_out *j, const char *key) {
     item(j, key);
     buf_text(j->to, "null");
 }

@@ -17,12 +17,12 @@ static void writes_nested_values(void **state) {
     (void)state;
     struct buf b SD_CLEANUP(buf_free) = buf_new(1000);
     struct json_out j = json_out(&b);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "name", SPAN("x"));
     json_int(&j, "n", INT64_MIN);
-    json_array(&j, "list");
+    json_begin_array(&j, "list");
     json_int(&j, NULL, 1);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_end(&j);
     json_bool(&j, NULL, false);
     json_end(&j);
@@ -58,8 +58,8 @@ static void a_key_is_escaped_too(void **state) {
     (void)state;
     struct buf b SD_CLEANUP(buf_free) = buf_new(1000);
     struct json_out j = json_out(&b);
-    json_object(&j, NULL);
-    json_null(&j, "a\"b");
+    json_begin_object(&j, NULL);
+    json_put_null(&j, "a\"b");
     json_end(&j);
     assert_json(&b, "{\"a\\\"b\":null}");
 }
@@ -69,9 +69,9 @@ static void wrong_nesting_is_a_bug(void **state) {
     struct buf b SD_CLEANUP(buf_free) = buf_new(1000);
     struct json_out j = json_out(&b);
     for (int i = 0; i < JSON_OUT_DEPTH; i++)
-        json_array(&j, NULL);
+        json_begin_array(&j, NULL);
     assert_int_equal(buf_err(&b), SD_OK);
-    json_array(&j, NULL);
+    json_begin_array(&j, NULL);
     assert_int_equal(buf_err(&b), SD_ERR_BUG);
     buf_reset(&b);
     j = json_out(&b);

@@ -9,9 +9,9 @@
 #define LIMIT_MESSAGE_BYTES ((size_t)25 * 1024 * 1024) /* what the large providers accept; smtp.max_message_bytes lowers it */
 #define LIMIT_HEADER_BYTES ((size_t)256 * 1024)        /* Received chains and DKIM of long-travelled mail stay under 100 KiB */
 #define LIMIT_HEADER_FIELDS 1000                       /* Postfix and Exim users meet a few hundred at most */
-#define LIMIT_MESSAGE_FIELDS 20000                     /* fields of all parts together: 1000 parts with 20 each, 1 MB of table */
-#define LIMIT_MIME_PARAMETERS 64                       /* of one Content-* field; RFC 2231 splits long names, never so far */
-#define LIMIT_ADDRESSES 1000                           /* of one header field: ten times the recipients of an envelope */
+#define LIMIT_MESSAGE_FIELDS 20000             /* fields of all parts together: 1000 parts with 20 each, 1 MB of table */
+#define LIMIT_MIME_PARAMETERS 64               /* of one Content-* field; RFC 2231 splits long names, never so far */
+#define LIMIT_ADDRESSES 1000                   /* of one header field: ten times the recipients of an envelope */
 #define LIMIT_PARTS 1000                       /* MIME parts of one message; more is an ambiguity, rest stays unparsed */
 #define LIMIT_PART_DEPTH 20                    /* nesting of multipart and message/rfc822 */
 #define LIMIT_ADDRESS_BYTES 320                /* 64 + @ + 255, RFC 5321 §4.5.3.1 */

@@ -318,7 +318,7 @@ static enum sd_err filter_calls(unsigned calls, struct what *what) {
 
 static void put_report(const struct sandbox_spec *spec, const struct what *what, struct buf *report) {
     struct json_out j = json_out(report);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_int(&j, "uid", (int64_t)getuid());
     json_bool(&j, "own_user", what->user);
     json_bool(&j, "own_root", what->root);
@@ -328,9 +328,9 @@ static void put_report(const struct sandbox_spec *spec, const struct what *what,
               : what->network              ? "none (namespace and seccomp)"
                                            : "none (seccomp)");
     json_int(&j, "landlock_abi", what->landlock_abi);
-    json_array(&j, "files");
+    json_begin_array(&j, "files");
     for (const struct sandbox_path *p = spec->paths; p->dir; p++) {
-        json_object(&j, NULL);
+        json_begin_object(&j, NULL);
         json_cstr(&j, "dir", p->dir);
         json_bool(&j, "read", p->files & FILES_READ);
         json_bool(&j, "write", p->files & FILES_WRITE);
@@ -338,7 +338,7 @@ static void put_report(const struct sandbox_spec *spec, const struct what *what,
     }
     json_end(&j);
     json_bool(&j, "seccomp", what->calls);
-    json_array(&j, "missing");
+    json_begin_array(&j, "missing");
     for (size_t i = 0; i < what->missing_count; i++)
         json_cstr(&j, NULL, what->missing[i]);
     json_end(&j);

@@ -34,7 +34,7 @@ static void put_attachment(struct json_out *j, const struct opened *o, uint16_t 
     for (size_t i = 0; i < o->attachment_count; i++)
         if (span_eq(object_id_span(&o->attachments[i].object), object_id_span(&id)))
             state = o->attachments[i].state;
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     put_id(j, "id", id.b);
     json_text(j, "name", card->name);
     json_text(j, "type", card->type);
@@ -46,7 +46,7 @@ static void put_attachment(struct json_out *j, const struct opened *o, uint16_t 
 static void put_attachments(struct json_out *j, const struct opened *o) {
     struct ipc_list_iter iter = ipc_list_start(o->head.card.attachments);
     struct span item;
-    json_array(j, "attachments");
+    json_begin_array(j, "attachments");
     for (uint16_t i = 0; ipc_list_next(&iter, &item); i++) {
         struct cards_attachment_v1 card;
         if (cards_attachment_v1_decode(item, NULL, &card) == SD_OK)
@@ -60,11 +60,11 @@ static void put_ambiguities(struct json_out *j, struct span ids) {
     struct json_in *list SD_CLEANUP(in_free) = NULL;
     enum sd_err err = in_read(ids, &list);
     put_card_json(j, "ambiguities", ids, '[');
-    json_array(j, "ambiguity_notes");
+    json_begin_array(j, "ambiguity_notes");
     for (size_t i = 0; err == SD_OK && i < in_count(list); i++)
         for (unsigned a = 0; a < MAIL_AMBIGUITY_COUNT; a++)
             if (span_eq(in_text(in_item(list, i)), span_cstr(mail_ambiguity_id(a)))) {
-                json_object(j, NULL);
+                json_begin_object(j, NULL);
                 json_cstr(j, "id", mail_ambiguity_id(a));
                 json_cstr(j, "sentence", mail_ambiguity_sentence(a));
                 json_end(j);
@@ -75,7 +75,7 @@ static void put_ambiguities(struct json_out *j, struct span ids) {
 static void put_opened(struct exchange *x, const struct opened *o) {
     const struct cards_head_v1 *card = &o->head.card;
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     put_id(&j, "id", o->object.b);
     put_id(&j, "ticket", o->ticket.b);
     json_cstr(&j, "direction", o->row.direction == DIRECTION_OUT ? "out" : "in");
@@ -87,10 +87,10 @@ static void put_opened(struct exchange *x, const struct opened *o) {
     json_time(&j, "received_at", o->row.at_ms);
     json_text(&j, "message_id", card->message_id);
     if (o->text_lost)
-        json_null(&j, "text");
+        json_put_null(&j, "text");
     else
         json_text(&j, "text", buf_span(&o->text));
-    json_null(&j, "html"); /* not before there is a sanitiser for it */
+    json_put_null(&j, "html"); /* not before there is a sanitiser for it */
     put_attachments(&j, o);
     put_trust(&j, card, true);
     put_ambiguities(&j, card->ambiguities);

@@ -27,9 +27,9 @@ enum sd_err api_ready_get(struct desk *desk, struct exchange *x) {
     struct json_out j = respond_json(x, keeper && store ? 200 : 503);
     if (!keeper || !store)
         x->response.retry_after_s = 1;
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_bool(&j, "ready", keeper && store);
-    json_array(&j, "reasons");
+    json_begin_array(&j, "reasons");
     if (!keeper)
         json_cstr(&j, NULL, "the keeper does not answer");
     if (!store)
@@ -42,7 +42,7 @@ enum sd_err api_ready_get(struct desk *desk, struct exchange *x) {
 /* This process answers: no more is said. */
 enum sd_err api_health_get(SD_UNUSED struct desk *desk, struct exchange *x) {
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_bool(&j, "alive", true);
     json_end(&j);
     return SD_OK;

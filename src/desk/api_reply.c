@@ -45,9 +45,9 @@ static void answer_free(struct answer *a) {
 
 static void respond_accepted(struct exchange *x, const struct object_id *object) {
     struct json_out j = respond_json(x, 202);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_hex(&j, "id", object_id_span(object));
-    json_object(&j, "delivery");
+    json_begin_object(&j, "delivery");
     json_cstr(&j, "state", delivery_state_text(DELIVERY_QUEUED)); /* as it was accepted; repeated as it was */
     json_end(&j);
     json_end(&j);

@@ -20,19 +20,19 @@ struct thread {
 static void put_delivery(struct json_out *j, const struct thread *t, const struct message_row *message) {
     for (size_t i = 0; i < t->outbound_count; i++)
         if (span_eq(object_id_span(&t->outbound[i].object), object_id_span(&message->object))) {
-            json_object(j, "delivery");
+            json_begin_object(j, "delivery");
             json_cstr(j, "state", delivery_state_text(t->outbound[i].state));
             json_int(j, "attempts", t->outbound[i].attempts);
             json_text(j, "status", t->outbound[i].status);
             json_end(j);
             return;
         }
-    json_null(j, "delivery");
+    json_put_null(j, "delivery");
 }
 
 static void put_message(struct json_out *j, const struct thread *t, const struct message_row *message,
                         const struct cards_head_v1 *card) {
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     put_id(j, "id", message->object.b);
     json_cstr(j, "direction", message->direction == DIRECTION_OUT ? "out" : "in");
     put_mailbox(j, "from", card->from_name, card->from_address);
@@ -112,9 +112,9 @@ enum sd_err api_ticket_get(struct desk *desk, struct exchange *x) {
     if (err)
         return err;
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     err = put_top(&j, desk, x, t, names_of(&names, row.assignee));
-    json_array(&j, "messages");
+    json_begin_array(&j, "messages");
     for (size_t done = 0; err == SD_OK && t->count > 0 && done < MESSAGES_MAX;) {
         err = put_messages(&j, desk, x, t);
         done += t->count;

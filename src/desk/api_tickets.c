@@ -79,7 +79,7 @@ static enum sd_err put_item(struct json_out *j, struct store *store, const struc
     enum sd_err err = read_head_or_say(store, &row->first, key, &head);
     if (err)
         return err;
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     put_ticket(j, row, &head.card, names_of(names, row->assignee));
     json_int(j, "messages", row->messages);
     json_end(j);
@@ -92,8 +92,8 @@ static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct 
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
-    json_array(&j, "items");
+    json_begin_object(&j, NULL);
+    json_begin_array(&j, "items");
     for (size_t i = 0; i < page->count && err == SD_OK; i++)
         if (keys->keys[i].n)
             err = put_item(&j, lease.store, &page->rows[i], keys->keys[i], names);
@@ -101,7 +101,7 @@ static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct 
     if (page->more)
         json_text(&j, "next", cursor_text(&page->rows[page->count - 1], x->arena));
     else
-        json_null(&j, "next");
+        json_put_null(&j, "next");
     json_end(&j);
     return err;
 }

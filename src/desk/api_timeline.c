@@ -42,10 +42,10 @@ static enum sd_err ask_names(struct desk *desk, struct exchange *x, const struct
 }
 
 static void put_item(struct json_out *j, const struct timeline_item *item, const struct names *names) {
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     json_time(j, "at", item->at_ms);
     json_cstr(j, "kind", item->kind);
-    json_object(j, "actor");
+    json_begin_object(j, "actor");
     json_cstr(j, "kind", item->is_person ? "person" : item->actor_kind);
     json_text(j, "id", item->actor_id);
     json_text(j, "name",
@@ -57,7 +57,7 @@ static void put_item(struct json_out *j, const struct timeline_item *item, const
     if (item->has_object)
         put_id(j, "message", item->object.b);
     else
-        json_null(j, "message");
+        json_put_null(j, "message");
     json_end(j);
 }
 
@@ -76,8 +76,8 @@ enum sd_err api_timeline_get(struct desk *desk, struct exchange *x) {
         return err;
     timeline_sort(t);
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
-    json_array(&j, "items");
+    json_begin_object(&j, NULL);
+    json_begin_array(&j, "items");
     for (size_t i = 0; i < t->count; i++)
         put_item(&j, &t->items[i], &names);
     json_end(&j);

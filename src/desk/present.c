@@ -8,7 +8,7 @@ void put_id(struct json_out *j, const char *key, const uint8_t id[16]) {
 }
 
 void put_mailbox(struct json_out *j, const char *key, struct span name, struct span address) {
-    json_object(j, key);
+    json_begin_object(j, key);
     json_text(j, "name", name);
     json_text(j, "address", address);
     json_end(j);
@@ -17,7 +17,7 @@ void put_mailbox(struct json_out *j, const char *key, struct span name, struct s
 void put_mailboxes(struct json_out *j, const char *key, struct ipc_list list) {
     struct ipc_list_iter iter = ipc_list_start(list);
     struct span item;
-    json_array(j, key);
+    json_begin_array(j, key);
     while (ipc_list_next(&iter, &item)) {
         struct cards_mailbox_v1 mailbox;
         if (cards_mailbox_v1_decode(item, NULL, &mailbox) == SD_OK)
@@ -33,15 +33,15 @@ void put_card_json(struct json_out *j, const char *key, struct span json, char f
         return;
     }
     if (first == '{') {
-        json_null(j, key);
+        json_put_null(j, key);
     } else {
-        json_array(j, key);
+        json_begin_array(j, key);
         json_end(j);
     }
 }
 
 void put_trust(struct json_out *j, const struct cards_head_v1 *card, bool details) {
-    json_object(j, "trust");
+    json_begin_object(j, "trust");
     json_cstr(j, "level", card->trust <= TRUST_VERIFIED ? trust_level_text(card->trust) : trust_level_text(TRUST_FAILED));
     json_text(j, "domain", card->trust_domain);
     json_text(j, "sentence", card->trust_sentence);
@@ -56,7 +56,7 @@ void put_date(struct json_out *j, const char *key, int64_t unix_ms) {
     struct buf text SD_CLEANUP(buf_free) = buf_new(64);
     put_rfc3339(&text, unix_ms);
     if (unix_ms == 0 || text.n == 0)
-        json_null(j, key);
+        json_put_null(j, key);
     else
         json_text(j, key, buf_span(&text));
 }
@@ -73,8 +73,8 @@ void put_ticket(struct json_out *j, const struct ticket_row *row, const struct c
         json_text(j, "assignee", row->assignee);
         json_text(j, "assignee_name", assignee_name);
     } else {
-        json_null(j, "assignee");
-        json_null(j, "assignee_name");
+        json_put_null(j, "assignee");
+        json_put_null(j, "assignee_name");
     }
     json_time(j, "updated_at", row->updated_ms);
     json_int(j, "revision", row->revision);
@@ -121,7 +121,7 @@ enum sd_err respond_ticket(struct desk *desk, struct exchange *x, const struct t
     if (err)
         return err;
     struct json_out j = respond_json(x, 200);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     put_ticket(&j, row, &head.card, names_of(&names, row->assignee));
     json_int(&j, "messages", row->messages);
     json_end(&j);

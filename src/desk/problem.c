@@ -63,7 +63,7 @@ static struct json_out start(struct exchange *x, enum problem problem, struct sp
     r->fixed = r->etag = r->disposition = SPAN_NONE;
     struct json_out j = respond_json(x, row->status);
     r->type = "application/problem+json";
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_cstr(&j, "type", "about:blank");
     json_cstr(&j, "title", status_phrase(row->status));
     json_int(&j, "status", row->status);
@@ -86,9 +86,9 @@ void field_wrong(struct field_errors *errors, struct span field, const char *cod
 
 void respond_invalid(struct exchange *x, const struct field_errors *errors) {
     struct json_out j = start(x, PROBLEM_INVALID, SPAN_NONE);
-    json_array(&j, "errors");
+    json_begin_array(&j, "errors");
     for (size_t i = 0; i < errors->count; i++) {
-        json_object(&j, NULL);
+        json_begin_object(&j, NULL);
         json_text(&j, "field", errors->items[i].field);
         json_cstr(&j, "code", errors->items[i].code);
         json_cstr(&j, "detail", errors->items[i].detail);

@@ -75,11 +75,11 @@ bool session_has_queue(const struct session *session, struct span queue) {
 }
 
 static void put_user(struct json_out *j, const struct session *session) {
-    json_object(j, "user");
+    json_begin_object(j, "user");
     json_text(j, "id", session->person);
     json_text(j, "name", session->name);
     json_cstr(j, "role", person_role_text(session->role));
-    json_array(j, "queues");
+    json_begin_array(j, "queues");
     struct ipc_list_iter iter = ipc_list_start(session->queues);
     struct span queue;
     while (ipc_list_next(&iter, &queue))
@@ -92,7 +92,7 @@ void session_respond(struct exchange *x, unsigned status) {
     struct buf csrf SD_CLEANUP(buf_free) = buf_new(64);
     put_base64url(&csrf, x->session.csrf);
     struct json_out j = respond_json(x, status);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "csrf", buf_span(&csrf));
     put_user(&j, &x->session);
     json_time(&j, "expires_at", x->session.expires_ms);

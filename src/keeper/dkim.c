@@ -90,7 +90,7 @@ static void put_public(struct json_out *j, const struct dkim_key *key) {
     /* RFC 6376 §3.6.1: RSA keys as SubjectPublicKeyInfo; RFC 8463 §4: Ed25519 keys as the 32 bytes alone. */
     struct span der = buf_span(&key->public_der);
     put_base64(&p, key->algorithm == SIGN_ED25519 ? span_from(der, ED25519_SPKI_HEAD) : der);
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     json_text(j, "domain", buf_span(&key->domain));
     json_text(j, "selector", buf_span(&key->selector));
     json_cstr(j, "algorithm", key->algorithm == SIGN_ED25519 ? "ed25519" : "rsa");
@@ -104,8 +104,8 @@ enum sd_err keeper_public_json(struct keeper *k, struct buf *to) {
     enum sd_err err = note_verifier_key(&k->log_key, &log);
     if (err)
         return err;
-    json_object(&j, NULL);
-    json_array(&j, "dkim");
+    json_begin_object(&j, NULL);
+    json_begin_array(&j, "dkim");
     for (size_t i = 0; i < k->dkim_count; i++)
         put_public(&j, &k->dkim[i]);
     json_end(&j);

@@ -32,7 +32,7 @@ static void put_reason(struct json_out *j, const struct leaf *leaf) {
 }
 
 static void put_object(struct json_out *j, const struct leaf *leaf) {
-    json_object(j, "object");
+    json_begin_object(j, "object");
     json_cstr(j, "kind", leaf->object ? leaf->object : "none");
     json_hex(j, "id", leaf->object_id);
     json_end(j);
@@ -55,9 +55,9 @@ static struct span clean_origin(struct span origin) {
 void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms) {
     struct buf whole SD_CLEANUP(buf_free) = buf_new(to->max);
     struct json_out j = json_out(&whole);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_time(&j, "time", now_ms);
-    json_object(&j, "actor");
+    json_begin_object(&j, "actor");
     json_cstr(&j, "kind", actor_texts[leaf->actor]);
     json_hex(&j, "id", leaf->actor_id);
     json_end(&j);

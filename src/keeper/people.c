@@ -214,12 +214,12 @@ static enum sd_err put_person(struct keeper *k, struct query *row, struct buf *l
     uint8_t id[ID_BYTES];
     struct json_out j = json_out(line);
     query_get_fixed(row, 0, id, sizeof id);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_hex(&j, "id", span_of(id, sizeof id));
     json_text(&j, "email", query_get(row, 1));
     json_text(&j, "name", query_get(row, 2));
     json_cstr(&j, "role", person_role_text((unsigned)query_get_int(row, 3)));
-    json_array(&j, "queues");
+    json_begin_array(&j, "queues");
     struct query q = db_query(k->db, SQL_PERSON_QUEUES);
     query_blob(&q, span_of(id, sizeof id));
     while (query_row(&q))

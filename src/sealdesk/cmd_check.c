@@ -29,7 +29,7 @@ static void warn_all(const struct settings *settings, FILE *to) {
 static void put_lines(struct json_out *j, const char *key, struct span text) {
     struct span_split split = span_split_start(text);
     struct span line;
-    json_array(j, key);
+    json_begin_array(j, key);
     while (span_split_next(&split, '\n', &line))
         if (line.n)
             json_text(j, NULL, line);
@@ -42,7 +42,7 @@ static void print_check(unsigned count, struct span problems, struct span warnin
     struct span line;
     if (json) {
         struct json_out j = json_out(&out);
-        json_object(&j, NULL);
+        json_begin_object(&j, NULL);
         json_bool(&j, "ok", count == 0);
         put_lines(&j, "problems", problems);
         put_lines(&j, "warnings", warnings);
@@ -95,7 +95,7 @@ int cmd_check(int argc, char **argv) {
 void put_zone_json(struct json_out *j, struct span zone) {
     struct span_split split = span_split_start(zone);
     struct span line;
-    json_array(j, "records");
+    json_begin_array(j, "records");
     while (span_split_next(&split, '\n', &line))
         if (line.n && line.p[0] != ';')
             json_text(j, NULL, line);
@@ -105,7 +105,7 @@ void put_zone_json(struct json_out *j, struct span zone) {
 static void print_dns(struct span zone, struct span keys) {
     struct buf out SD_CLEANUP(buf_free) = buf_new((size_t)256 * 1024);
     struct json_out j = json_out(&out);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     put_zone_json(&j, zone);
     json_raw(&j, "keys", keys);
     json_end(&j);

@@ -306,7 +306,7 @@ static void print_made(const struct init_options *o, const char *conf, struct sp
     struct buf out SD_CLEANUP(buf_free) = buf_new((size_t)128 * 1024);
     struct json_out j = json_out(&out);
     (void)snprintf(path, sizeof path, "%s/keeper/root.key", o->dir);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_cstr(&j, "dir", o->dir);
     json_cstr(&j, "conf", conf);
     json_cstr(&j, "root_key", path);

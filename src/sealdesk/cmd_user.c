@@ -80,7 +80,7 @@ static int report_user(enum sd_err err, const struct keeper_user_add_rep *rep, b
         return printf("%.*s\n", SPAN_FMT(rep->otpauth)) > 0 ? EXIT_YES : EXIT_NO;
     struct buf out SD_CLEANUP(buf_free) = buf_new(8192);
     struct json_out j = json_out(&out);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     json_text(&j, "id", rep->person);
     json_text(&j, "otpauth", rep->otpauth);
     json_end(&j);
@@ -199,7 +199,7 @@ static int print_verified(const struct keeper_audit_verify_rep *rep, bool json) 
     if (json) {
         struct buf out SD_CLEANUP(buf_free) = buf_new(4096);
         struct json_out j = json_out(&out);
-        json_object(&j, NULL);
+        json_begin_object(&j, NULL);
         json_bool(&j, "ok", rep->good);
         json_int(&j, "size", (int64_t)rep->size);
         json_text(&j, "root", buf_span(&root));

@@ -20,7 +20,7 @@ static const char *state_text(const struct proc *p) {
 
 static bool put_reasons(const struct supervisor *s, struct json_out *j) {
     bool ready = true;
-    json_array(j, "reasons");
+    json_begin_array(j, "reasons");
     for (size_t i = 0; i < s->proc_count; i++) {
         const struct proc *p = &s->procs[i];
         const char *reason = proc_is_silent(p) ? "it does not answer" : p->reason;
@@ -36,7 +36,7 @@ static bool put_reasons(const struct supervisor *s, struct json_out *j) {
 }
 
 static void put_role(const struct proc *p, struct json_out *j) {
-    json_object(j, NULL);
+    json_begin_object(j, NULL);
     json_cstr(j, "name", p->kind->name);
     json_int(j, "instance", p->instance);
     json_cstr(j, "state", state_text(p));
@@ -46,7 +46,7 @@ static void put_role(const struct proc *p, struct json_out *j) {
     if (p->sandbox)
         json_raw(j, "sandbox", span_cstr(p->sandbox));
     else
-        json_null(j, "sandbox");
+        json_put_null(j, "sandbox");
     json_end(j);
 }
 
@@ -59,10 +59,10 @@ static uint64_t waiting(const struct supervisor *s, const char *role) {
 
 void status_json(const struct supervisor *s, struct buf *to) {
     struct json_out j = json_out(to);
-    json_object(&j, NULL);
+    json_begin_object(&j, NULL);
     bool ready = put_reasons(s, &j);
     json_bool(&j, "ready", ready);
-    json_array(&j, "roles");
+    json_begin_array(&j, "roles");
     for (size_t i = 0; i < s->proc_count; i++)
         put_role(&s->procs[i], &j);
     json_end(&j);
