@@ -344,8 +344,7 @@ static void people_in_pages(SD_UNUSED void **state) {
         assert_int_equal(RIG_CALL(&rig, RIG_ADMIN, user_list, &req, &rep), SD_OK);
         seen += rep.people.count;
         pages++;
-        memcpy(after, rep.next.p, rep.next.n);
-        after[rep.next.n] = 0;
+        (void)snprintf(after, sizeof after, "%.*s", SPAN_FMT(rep.next));
     } while (*after);
     assert_int_equal(seen, 450 + 3); /* and those that were there */
     assert_true(pages > 1);
