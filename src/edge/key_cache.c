@@ -54,15 +54,16 @@ void key_cache_put(struct key_cache *cache, const struct intake_key *key, int64_
     pthread_mutex_unlock(&cache->lock);
 }
 
-/* True when a key came. */
-static bool refresh(struct key_cache *cache) {
+/* True when a key came; *ret_new when it is another than before: the keeper is then told soon that we have it. */
+static bool refresh(struct key_cache *cache, bool *ret_new) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_intake_key_rep rep;
     struct intake_key key;
-    enum sd_err err = keeper_intake_key_call(cache->keeper, &(struct keeper_intake_key_req){}, deadline_in_ms(ASK_MS), &msg,
-                                             &rep);
-    if (err)
+    struct intake_key held = cache->key; /* ours alone to write, once started */
+    struct keeper_intake_key_req req = {.holds = span_of(held.id, cache->has ? sizeof held.id : 0)};
+    if (keeper_intake_key_call(cache->keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep) != SD_OK)
         return false;
+    *ret_new = !span_eq(rep.id, req.holds);
     memcpy(key.id, rep.id.p, sizeof key.id);
     memcpy(key.public_key, rep.public_key.p, sizeof key.public_key);
     key_cache_put(cache, &key, rep.fresh_until_ms);
@@ -73,12 +74,13 @@ static void *run(void *arg) {
     struct key_cache *cache = arg;
     bool was_good = true;
     for (;;) {
-        bool good = refresh(cache);
+        bool is_new = false;
+        bool good = refresh(cache, &is_new);
         if (good != was_good)
             log_warn("edge.key", "keeper=%s have_key=%s", good ? "answers" : "away", key_cache_has(cache) ? "yes" : "no");
         was_good = good;
         int64_t wait_ms = RETRY_MS;
-        if (good) {
+        if (good && !is_new) {
             wait_ms = cache->fresh_until_ms - clock_unix_ms(); /* ours alone to write, once started */
             wait_ms = wait_ms < RETRY_MS ? RETRY_MS : wait_ms > LONGEST_MS ? LONGEST_MS : wait_ms;
         }

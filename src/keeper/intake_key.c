@@ -77,7 +77,8 @@ static enum sd_err find_newest(struct keeper *k, struct newest *ret) {
     return query_end(&q);
 }
 
-/* The edge has this key now: from here on the older ones only age. */
+/* The edge says that it has the newest key: from here on the older ones only age. That the answer with it was sent is not
+ * enough, because an answer can be lost and letters go on being sealed to the older key. */
 static enum sd_err mark_older(struct keeper *k, const struct newest *newest) {
     struct query q = db_query(k->db, SQL_INTAKE_REPLACED);
     query_int(&q, k->spec.now_ms());
@@ -85,7 +86,7 @@ static enum sd_err mark_older(struct keeper *k, const struct newest *newest) {
     return query_run(&q);
 }
 
-enum sd_err keeper_on_intake_key(void *ctx, struct ipc_call *call, SD_UNUSED const struct keeper_intake_key_req *req) {
+enum sd_err keeper_on_intake_key(void *ctx, struct ipc_call *call, const struct keeper_intake_key_req *req) {
     struct keeper *k = ctx;
     struct newest newest;
     enum sd_err err = find_newest(k, &newest);
@@ -94,7 +95,7 @@ enum sd_err keeper_on_intake_key(void *ctx, struct ipc_call *call, SD_UNUSED con
         if (err == SD_OK)
             err = find_newest(k, &newest);
     }
-    if (err == SD_OK)
+    if (err == SD_OK && span_eq(req->holds, span_of(newest.id, ID_BYTES)))
         err = mark_older(k, &newest);
     if (err)
         return err;

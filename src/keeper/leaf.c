@@ -118,6 +118,11 @@ void leaf_listing(struct buf *to, struct span record, struct span name) {
         buf_text(to, ",\"name\":");
         json_text(&j, NULL, name);
         record = span_from(record, end);
+    } else if (at < record.n || (at = span_search(record, SPAN("\"actor\":{"))) < record.n) {
+        size_t end = at + span_find(span_from(record, at), '}');
+        buf_put(to, span_sub(record, 0, end));
+        buf_text(to, ",\"name\":null"); /* no person, or one whose name was erased */
+        record = span_from(record, end);
     }
     put_without_objects(to, record);
 }

@@ -140,6 +140,8 @@ static enum sd_err destroy_old(void) {
     assert_int_equal(RIG_CALL(&rig, RIG_EDGE, intake_key, &(struct keeper_intake_key_req){}, &key), SD_OK);
     memcpy(rig.key_id, key.id.p, 16);
     memcpy(rig.key, key.public_key.p, 32);
+    struct keeper_intake_key_req has = {.holds = span_of(rig.key_id, 16)};
+    assert_int_equal(RIG_CALL(&rig, RIG_EDGE, intake_key, &has, &key), SD_OK);
     rig_now_ms += INT64_C(13) * 60 * 60 * 1000;
     return RIG_CALL(&rig, RIG_CLERK, intake_pending, &(struct keeper_intake_pending_req){}, &rep);
 }
