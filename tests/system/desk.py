@@ -228,8 +228,8 @@ class Office:
             now = time.time()
             step = int(now // 30)
             spent = self.spent.get(address, 0)
-            if step - 1 > spent:
-                step -= 1  # the previous step still counts, and leaves the present one for the next sign-in
+            if step - 1 > spent and 30 - now % 30 > 3 * SLOW:
+                step -= 1  # the previous step still counts for a while, and leaves the present one for the next sign-in
             elif step <= spent:
                 time.sleep((spent + 1) * 30 - now + 0.1)
                 step = spent + 1
