@@ -242,6 +242,7 @@ def test_full_disk_is_452_and_recovers(tmp_path, world):
     mount = tmp_path / "small"
     mount.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(mount)], check=True)
+    office = None
     try:
         office = desk.Office(mount / "data", world)
         office.start()
@@ -262,8 +263,9 @@ def test_full_disk_is_452_and_recovers(tmp_path, world):
         office.ticket_with(alice, "room again", 20)
         subjects = all_subjects(office, alice)
         assert [s for s in accepted if subjects.count(s) != 1] == []
-        office.stop()
     finally:
+        if office:
+            office.stop()
         subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
