@@ -41,6 +41,14 @@ int deadline_left_ms(struct deadline d) {
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+void cond_init_monotonic(pthread_cond_t *cond) {
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 enum sd_err wait_fd(int fd, short events, struct deadline deadline) {
     for (;;) {
         struct pollfd p = {.fd = fd, .events = events};

@@ -9,6 +9,8 @@
 
 #include "core/buf.h"
 
+#include <pthread.h>
+
 struct deadline {
     int64_t at_ns; /* CLOCK_MONOTONIC */
 };
@@ -25,6 +27,9 @@ int64_t clock_unix_ms(void);
 /* poll(2) for one descriptor until the deadline: SD_OK when one of events (POLLIN, POLLOUT) is there, or an error or hang-up
  * the next read or write will report; SD_ERR_TIMEOUT. */
 enum sd_err wait_fd(int fd, short events, struct deadline deadline) SD_MUST_CHECK;
+
+/* A condition variable whose timed wait takes a deadline's clock; destroy it with pthread_cond_destroy. */
+void cond_init_monotonic(pthread_cond_t *cond);
 
 /* "2026-11-23T10:00:00.123Z" (RFC 3339 §5.6); "" for times outside years 1970–9999. */
 void put_rfc3339(struct buf *b, int64_t unix_ms);

@@ -1,4 +1,5 @@
 #include "courier/pool.h"
+#include "core/clock.h"
 
 #include "core/limits.h"
 
@@ -27,15 +28,11 @@ struct pool {
 
 enum sd_err pool_new(unsigned per_destination, struct pool **ret) {
     struct pool *pool = calloc(1, sizeof *pool);
-    pthread_condattr_t attr;
     if (!pool)
         return SD_ERR_NOMEM;
     pool->per_destination = per_destination ? per_destination : 1;
     (void)pthread_mutex_init(&pool->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&pool->given, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&pool->given);
     *ret = pool;
     return SD_OK;
 }

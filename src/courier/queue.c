@@ -1,4 +1,5 @@
 #include "courier/queue.h"
+#include "core/clock.h"
 
 #include "core/limits.h"
 #include "core/log.h"
@@ -38,7 +39,6 @@ struct queue {
 
 enum sd_err queue_new(struct courier *courier, struct queue **ret) {
     struct queue *q = calloc(1, sizeof *q);
-    pthread_condattr_t attr;
     if (!q)
         return SD_ERR_NOMEM;
     q->courier = courier;
@@ -50,10 +50,7 @@ enum sd_err queue_new(struct courier *courier, struct queue **ret) {
         return sd_err_from_errno(errno);
     }
     (void)pthread_mutex_init(&q->lock, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&q->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&q->changed);
     *ret = q;
     return SD_OK;
 }

@@ -1,4 +1,5 @@
 #include "desk/stores.h"
+#include "core/clock.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,11 +23,7 @@ enum sd_err stores_new(const char *dir, struct stores **ret) {
         free(stores);
         return SD_ERR_NOMEM;
     }
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&stores->returned, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&stores->returned);
     pthread_mutex_init(&stores->lock, NULL);
     *ret = stores;
     return SD_OK;

@@ -26,17 +26,13 @@ struct start {
 };
 
 struct crew *crew_new(void) {
-    pthread_condattr_t attr;
     struct crew *crew = calloc(1, sizeof *crew);
     if (!crew)
         return NULL;
     crew->last = &crew->first;
     pthread_mutex_init(&crew->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&crew->work, &attr);
-    pthread_cond_init(&crew->ended, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&crew->work);
+    cond_init_monotonic(&crew->ended);
     return crew;
 }
 

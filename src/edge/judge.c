@@ -1,4 +1,5 @@
 #include "edge/judge.h"
+#include "core/clock.h"
 
 #include "core/log.h"
 
@@ -23,15 +24,11 @@ struct judge {
 };
 
 struct judge *judge_new(struct ipc_client *const *clients, size_t count) {
-    pthread_condattr_t attr;
     struct judge *judge = calloc(1, sizeof *judge);
     if (!judge)
         return NULL;
     pthread_mutex_init(&judge->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&judge->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&judge->changed);
     judge->count = count < JUDGE_WORKERS_MAX ? count : JUDGE_WORKERS_MAX;
     for (size_t i = 0; i < judge->count; i++)
         judge->workers[i].client = clients[i];

@@ -1,4 +1,5 @@
 #include "edge/key_cache.h"
+#include "core/clock.h"
 
 #include "core/log.h"
 #include "core/role.h"
@@ -23,16 +24,12 @@ struct key_cache {
 };
 
 struct key_cache *key_cache_new(struct ipc_client *keeper) {
-    pthread_condattr_t attr;
     struct key_cache *cache = calloc(1, sizeof *cache);
     if (!cache)
         return NULL;
     cache->keeper = keeper;
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->arrived, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&cache->arrived);
     return cache;
 }
 

@@ -1,4 +1,5 @@
 #include "edge/roster.h"
+#include "core/clock.h"
 
 #include <errno.h>
 #include <string.h>
@@ -6,13 +7,9 @@
 #include <time.h>
 
 void roster_init(struct roster *roster) {
-    pthread_condattr_t attr;
     memset(roster, 0, sizeof *roster);
     pthread_mutex_init(&roster->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&roster->left, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&roster->left);
 }
 
 bool roster_enter(struct roster *roster, struct roster_entry *entry, int fd) {

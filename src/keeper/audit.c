@@ -1,4 +1,5 @@
 #include "keeper/audit.h"
+#include "core/clock.h"
 #include "core/log.h"
 #include "keeper/audit_files.h"
 
@@ -48,12 +49,8 @@ enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64
     struct audit *audit = calloc(1, sizeof *audit);
     if (!audit)
         return SD_ERR_NOMEM;
-    pthread_condattr_t attr;
     pthread_mutex_init(&audit->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&audit->more, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&audit->more);
     audit->last = &audit->first;
     audit->done_last = &audit->done;
     audit->wake = spec->wake;

@@ -1,18 +1,15 @@
 #include "keeper/work.h"
+#include "core/clock.h"
 
 #include <errno.h>
 #include <time.h>
 
 void work_init(struct work_queue *queue, size_t max, void (*wake)(void *arg), void *arg) {
-    pthread_condattr_t attr;
     *queue = (struct work_queue){.max = max, .wake = wake, .arg = arg};
     queue->last = &queue->first;
     queue->finished_last = &queue->finished;
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->more, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&queue->more);
 }
 
 void work_free(struct work_queue *queue) {

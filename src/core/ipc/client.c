@@ -39,14 +39,6 @@ struct ipc_client {
     bool has_leader;
 };
 
-static void monotonic_cond(pthread_cond_t *cond) {
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 /* False when the deadline has passed. */
 static bool cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, struct deadline deadline) {
     struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
@@ -59,7 +51,7 @@ struct ipc_client *ipc_client_new(const char *service) {
         return NULL;
     client->service = service;
     pthread_mutex_init(&client->lock, NULL);
-    monotonic_cond(&client->attached);
+    cond_init_monotonic(&client->attached);
     return client;
 }
 
@@ -132,7 +124,7 @@ int ipc_client_fd(struct ipc_client *client) {
 static struct ipc_ticket *ticket_new(void) {
     struct ipc_ticket *ticket = calloc(1, sizeof *ticket);
     if (ticket)
-        monotonic_cond(&ticket->wake);
+        cond_init_monotonic(&ticket->wake);
     return ticket;
 }
 

@@ -1,3 +1,4 @@
+#include "core/clock.h"
 #include "core/ipc/ipc.h"
 
 #include <errno.h>
@@ -37,17 +38,13 @@ struct ipc_conn {
 
 struct ipc_conn *ipc_conn_new(int fd, uint32_t peer, uint16_t instance) {
     struct ipc_conn *conn = calloc(1, sizeof *conn);
-    pthread_condattr_t attr;
     if (!conn)
         return NULL;
     *conn = (struct ipc_conn){.refs = 1, .fd = fd, .peer = peer, .uid = UINT32_MAX, .instance = instance};
     pthread_mutex_init(&conn->lock, NULL);
     pthread_mutex_init(&conn->out_lock, NULL);
     conn->kept_last = &conn->kept;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&conn->free_to_read, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&conn->free_to_read);
     return conn;
 }
 

@@ -1,3 +1,4 @@
+#include "core/clock.h"
 #include "sealdesk/demo/demo.h"
 
 #include "crypt/tls.h"
@@ -225,11 +226,7 @@ enum sd_err demo_receiver_start(const struct demo_world *world, uint16_t *ret_po
     if (!r)
         return SD_ERR_NOMEM;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->arrived, &attr);
-    pthread_condattr_destroy(&attr);
+    cond_init_monotonic(&r->arrived);
     enum sd_err err = tls_server_context(buf_span(&world->certificate), buf_span(&world->key), &r->tls);
     r->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (err || r->listen_fd < 0 || bind(r->listen_fd, (struct sockaddr *)&any, sizeof any) != 0 ||
