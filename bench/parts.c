@@ -68,16 +68,22 @@ static struct mail_message parsed(const struct letter *l, struct arena *arena) {
     return m;
 }
 
+static struct auth_policy bench_policy(void) {
+    struct auth_policy policy = auth_policy_default();
+    policy.authserv_id = SPAN("mail.desk.example");
+    policy.own_domains = &own_domain;
+    policy.own_domain_count = 1;
+    policy.deadline = deadline_in_ms(10000);
+    return policy;
+}
+
 static void judged(const struct letter *l, const struct mail_message *m, struct arena *arena, struct auth_judgement *ret) {
     const struct dns_source dns = dns_script_source(zone);
     const struct auth_envelope envelope = {.ip = {[10] = 0xff, 0xff, 198, 51, 100, 10},
                                            .helo = SPAN("client.relay.example"),
                                            .mail_from = span_cstr(l->sender),
                                            .received_unix_ms = clock_unix_ms()};
-    const struct auth_policy policy = {.authserv_id = SPAN("mail.desk.example"),
-                                       .own_domains = &own_domain,
-                                       .own_domain_count = 1,
-                                       .deadline = deadline_in_ms(10000)};
+    const struct auth_policy policy = bench_policy();
     must(auth_judge(&envelope, m, &policy, &dns, arena, ret), "auth_judge");
     must(ret->dmarc.result == AUTH_PASS && ret->dkim_count == 1 && ret->dkim[0].result == AUTH_PASS ? SD_OK : SD_ERR_FORGED,
          "a letter did not pass");
@@ -125,7 +131,8 @@ static void do_facets(const struct letter *l) {
     struct letter_ids ids;
     const struct mail_message m = parsed(l, arena);
     judged(l, &m, arena, &j);
-    must(facets_make(&m, &j, &facets), "facets_make");
+    const struct auth_policy policy = bench_policy();
+    must(facets_make(&m, &policy, &j, &facets), "facets_make");
     must(letter_ids_make(&m, &ids), "letter_ids_make");
     buf_free(&facets.bundle);
     buf_free(&ids.raw);

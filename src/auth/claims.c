@@ -18,7 +18,7 @@ static void look_at_author(const struct mail_address *author, const struct auth_
         return;
     claims->is_own = claims->is_own || is_own(domain, policy);
     if (lookalike_own(domain, policy->own_domains, policy->own_domain_count, arena))
-        claims->signals |= 1u << AUTH_SIGNAL_LOOKALIKE_OWN;
+        claims->signals |= UINT64_C(1) << AUTH_SIGNAL_LOOKALIKE_OWN;
 }
 
 static bool address_byte(uint8_t c) {
@@ -93,9 +93,9 @@ enum sd_err claims_read(const struct mail_message *message, const struct auth_po
         if (idn_to_ascii(claims.from.domain, arena, &claims.from_domain))
             claims.from_domain = SPAN_NONE;
         if (shows_other_address(&claims.from))
-            claims.signals |= 1u << AUTH_SIGNAL_DISPLAY_ADDRESS;
+            claims.signals |= UINT64_C(1) << AUTH_SIGNAL_DISPLAY_ADDRESS;
         if (answers_go_elsewhere(&message->header, claims.from_domain, arena))
-            claims.signals |= 1u << AUTH_SIGNAL_REPLY_TO_ELSEWHERE;
+            claims.signals |= UINT64_C(1) << AUTH_SIGNAL_REPLY_TO_ELSEWHERE;
     }
     if (err && sd_err_fault(err) == SD_FAULT_OURS)
         return err;

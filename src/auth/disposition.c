@@ -177,7 +177,7 @@ enum sd_err disposition_decide(const struct claims *claims, bool has_message, st
     struct facts facts = facts_of(claims, has_message, j);
     const struct rule *rule = rules;
     if (facts.own_forged)
-        j->signals |= 1u << AUTH_SIGNAL_OWN_DOMAIN;
+        j->signals |= UINT64_C(1) << AUTH_SIGNAL_OWN_DOMAIN;
     while (!rule->applies(&facts))
         rule++;
     j->trust = trust_of(&facts, claims);

@@ -10,7 +10,7 @@ struct claims {
     struct span from_domain;  /* its A-label form; empty when it is no domain */
     bool is_own;              /* some From names an own domain or one below it */
     bool has_signature;       /* a DKIM-Signature field */
-    uint32_t signals;
+    uint64_t signals;
 };
 enum sd_err claims_read(const struct mail_message *message, const struct auth_policy *policy, struct arena *arena,
                         struct claims *ret) SD_MUST_CHECK;

@@ -223,7 +223,7 @@ static void as_json(void **state) {
     (void)state;
     struct buf to SD_CLEANUP(buf_free) = buf_new(65536);
     judge("192.0.2.1", "a@customer.example", "\"ceo@bank.example\" <a@customer.example>", "");
-    auth_judgement_json(&f.j, &to);
+    auth_judgement_json(&f.j, (const uint16_t[AUTH_SIGNAL_COUNT]){0}, &to);
     assert_int_equal(buf_err(&to), SD_OK);
     static const char *const parts[] = {
         "{\"spf\":{\"result\":\"pass\",\"domain\":\"customer.example\",\"identity\":\"mailfrom\"",

@@ -43,13 +43,55 @@ static void put_dmarc(struct json_out *j, const struct dmarc_verdict *dmarc) {
     json_end(j);
 }
 
+static void put_arc(struct json_out *j, const struct arc_verdict *arc) {
+    json_begin_object(j, "arc");
+    json_cstr(j, "result", auth_result_text(arc->result));
+    json_int(j, "instance", arc->instance);
+    json_text(j, "domain", arc->domain);
+    json_text(j, "reason", arc->reason);
+    json_end(j);
+}
+
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
+static void put_tls(struct json_out *j, struct span tls) {
+    size_t space = span_find(tls, ' ');
+    if (tls.n == 0) {
+        json_put_null(j, "tls");
+        return;
+    }
+    json_begin_object(j, "tls");
+    json_text(j, "version", span_sub(tls, 0, space));
+    json_text(j, "cipher", span_from(tls, space + 1));
+    json_end(j);
+}
+
+static void put_override(struct json_out *j, const struct auth_override *override) {
+    if (override->kind == AUTH_OVERRIDE_NONE) {
+        json_put_null(j, "override");
+        return;
+    }
+    json_begin_object(j, "override");
+    json_cstr(j, "kind", auth_override_text(override->kind));
+    json_text(j, "by", override->by);
+    json_text(j, "reason", override->reason);
+    json_end(j);
+}
+
 static void put_checks(struct json_out *j, const struct auth_judgement *judgement) {
     put_spf(j, "spf", &judgement->spf);
     put_dkim(j, judgement);
     put_dmarc(j, &judgement->dmarc);
+    put_arc(j, &judgement->arc);
+    json_begin_object(j, "iprev");
+    json_cstr(j, "result", auth_result_text(judgement->iprev.result));
+    json_text(j, "name", judgement->iprev.name);
+    json_end(j);
+    put_tls(j, judgement->tls);
+    json_bool(j, "upstream", judgement->upstream);
+    put_override(j, &judgement->override);
 }
 
-static void put_signals(struct json_out *j, const char *key, uint32_t signals) {
+static void put_signals(struct json_out *j, const char *key, uint64_t signals, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
     json_begin_array(j, key);
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++) {
         if (!(signals >> s & 1))
@@ -57,6 +99,7 @@ static void put_signals(struct json_out *j, const char *key, uint32_t signals) {
         json_begin_object(j, NULL);
         json_cstr(j, "id", auth_signal_id(s));
         json_cstr(j, "sentence", auth_signal_sentence(s));
+        json_int(j, "weight", weights[s]);
         json_end(j);
     }
     json_end(j);
@@ -86,14 +129,14 @@ static void put_trust(struct json_out *j, const struct auth_judgement *judgement
     json_end(j);
 }
 
-void auth_judgement_json(const struct auth_judgement *judgement, struct buf *to) {
+void auth_judgement_json(const struct auth_judgement *judgement, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to) {
     struct json_out j = json_out(to);
     json_begin_object(&j, NULL);
     put_checks(&j, judgement);
     put_spf(&j, "spf_helo", &judgement->spf_helo);
     put_from(&j, &judgement->from);
     put_ambiguities(&j, "ambiguities", judgement->ambiguities);
-    put_signals(&j, "signals", judgement->signals);
+    put_signals(&j, "signals", judgement->signals, weights);
     put_trust(&j, judgement);
     json_cstr(&j, "disposition", disposition_text(judgement->disposition));
     json_text(&j, "disposition_reason", judgement->disposition_reason);
@@ -108,9 +151,9 @@ void auth_checks_json(const struct auth_judgement *judgement, struct buf *to) {
     json_end(&j);
 }
 
-void auth_signals_json(const struct auth_judgement *judgement, struct buf *to) {
+void auth_signals_json(uint64_t signals, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to) {
     struct json_out j = json_out(to);
-    put_signals(&j, NULL, judgement->signals);
+    put_signals(&j, NULL, signals, weights);
 }
 
 void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *to) {

@@ -97,8 +97,8 @@ static void put_attachments(const struct mail_message *m, struct ipc_list *list,
     }
 }
 
-static void put_head(const struct mail_message *m, const struct auth_judgement *j, const uint64_t *sizes, size_t count,
-                     struct buf *bundle) {
+static void put_head(const struct mail_message *m, const struct auth_policy *policy, const struct auth_judgement *j,
+                     const uint64_t *sizes, size_t count, struct buf *bundle) {
     struct head_parts parts SD_CLEANUP(head_parts_free) = head_parts_new();
     struct cards_head_v1 head = {
         .subject = text_at_most(mail_subject(m), LIMIT_SUBJECT_BYTES),
@@ -119,7 +119,7 @@ static void put_head(const struct mail_message *m, const struct auth_judgement *
     put_references(m, &head.references, &parts.references);
     put_attachments(m, &head.attachments, &parts.attachments, sizes, count);
     auth_checks_json(j, &parts.checks);
-    auth_signals_json(j, &parts.signals);
+    auth_signals_json(j->signals, policy->weights, &parts.signals);
     auth_ambiguities_json(j, &parts.ambiguities);
     head.checks = buf_span(&parts.checks);
     head.signals = buf_span(&parts.signals);
@@ -174,7 +174,8 @@ static enum sd_err put_files(const struct mail_message *m, struct letter_facets 
     return err;
 }
 
-enum sd_err facets_make(const struct mail_message *message, struct auth_judgement *judgement, struct letter_facets *ret) {
+enum sd_err facets_make(const struct mail_message *message, const struct auth_policy *policy, struct auth_judgement *judgement,
+                        struct letter_facets *ret) {
     struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
     uint64_t sizes[LIMIT_ATTACHMENTS] = {0};
     enum sd_err err = put_text(message, &f);
@@ -183,7 +184,7 @@ enum sd_err facets_make(const struct mail_message *message, struct auth_judgemen
     if (err == SD_OK)
         err = auth_found_later(judgement, f.ambiguities, message->arena);
     if (err == SD_OK)
-        put_head(message, judgement, sizes, f.attachments, &f.bundle);
+        put_head(message, policy, judgement, sizes, f.attachments, &f.bundle);
     if (err == SD_OK)
         err = buf_err(&f.bundle);
     if (err)

@@ -10,20 +10,23 @@
 #include "core/role.h"
 #include "inspect/watch.h"
 
-#define OWN_DOMAINS_MAX 64
 #define LETTER_ARENA_BYTES ((size_t)48 * 1024 * 1024) /* the part table of the worst letter, decoded names, judgement */
 #define JUDGE_MS 25000                                /* the edge waits longer: better our tempfail than its time-out */
 
 struct inspector {
     const struct config *config;
     struct dns_source dns;
-    struct span own_domains[OWN_DOMAINS_MAX];
-    size_t own_domain_count;
+    struct auth_policy policy; /* but for the deadline; its lists are in policy_arena */
+    struct arena *policy_arena;
     struct watch watch;
 };
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) SD_MUST_CHECK;
 enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct inspect_examine_req *req) SD_MUST_CHECK;
+
+/* policy.c: what config.def's sections inspect, upstream and trust say. SD_ERR_CONFIG after having said which setting cannot be
+ * read. */
+enum sd_err policy_read(const struct config *config, struct arena *arena, struct auth_policy *ret) SD_MUST_CHECK;
 
 /* What the facets of a letter told beyond the judgement. */
 struct letter_facets {
@@ -34,7 +37,7 @@ struct letter_facets {
 
 /* Head card, text, and a FILE per attachment. Decoding may show that the letter can be read in two ways: the judgement takes it
  * in. */
-enum sd_err facets_make(const struct mail_message *message, struct auth_judgement *judgement,
+enum sd_err facets_make(const struct mail_message *message, const struct auth_policy *policy, struct auth_judgement *judgement,
                         struct letter_facets *ret) SD_MUST_CHECK;
 
 /* Message-ID and references as hashes; the hash of no Message-ID is all zero. */

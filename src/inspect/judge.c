@@ -7,19 +7,16 @@
 
 static struct auth_envelope envelope_of(const struct inspect_judge_req *req) {
     struct auth_envelope envelope = {
-        .helo = req->helo, .mail_from = req->mail_from, .tls_version = req->tls, .received_unix_ms = req->received_ms};
+        .helo = req->helo, .mail_from = req->mail_from, .tls = req->tls, .received_unix_ms = req->received_ms};
     for (size_t i = 0; i < sizeof envelope.ip; i++)
         envelope.ip[i] = req->ip.p[i];
     return envelope;
 }
 
 static struct auth_policy policy_of(const struct inspector *in) {
-    const char *hostname = config_text(in->config, "main.hostname");
-    return (struct auth_policy){.authserv_id = *hostname ? span_cstr(hostname) : SPAN("localhost"),
-                                .own_domains = in->own_domains,
-                                .own_domain_count = in->own_domain_count,
-                                .deadline = deadline_in_ms(JUDGE_MS),
-                                .psl_org_domain = config_bool(in->config, "inspect.public_suffix")};
+    struct auth_policy policy = in->policy;
+    policy.deadline = deadline_in_ms(JUDGE_MS);
+    return policy;
 }
 
 static void put_cuts(const struct auth_judgement *judgement, const uint8_t *start, struct ipc_list *cuts, struct buf *raw) {
@@ -62,7 +59,7 @@ static enum sd_err judge(const struct inspector *in, const struct inspect_judge_
         err = auth_judge(&envelope, req->envelope_only ? NULL : &w->message, &policy, &in->dns, w->arena, &w->judgement);
     if (err || req->envelope_only || refused(w->judgement.disposition))
         return err;
-    err = facets_make(&w->message, &w->judgement, &w->facets);
+    err = facets_make(&w->message, &policy, &w->judgement, &w->facets);
     return err ? err : letter_ids_make(&w->message, &w->ids);
 }
 
@@ -85,9 +82,10 @@ static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, co
     };
 }
 
-static enum sd_err answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
+static enum sd_err answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req,
+                          struct work *w) {
     if (ipc_conn_peer(call->conn) == PEER_ADMIN) /* the edge has no use for it */
-        auth_judgement_json(&w->judgement, &w->verdict);
+        auth_judgement_json(&w->judgement, in->policy.weights, &w->verdict);
     struct inspect_judge_rep rep = reply_of(req, w);
     put_cuts(&w->judgement, req->letter.p, &rep.cuts, &w->cuts);
     enum sd_err err = buf_err(&w->verdict);
@@ -105,7 +103,7 @@ static enum sd_err judge_and_answer(const struct inspector *in, struct ipc_call 
         return SD_ERR_NOMEM;
     enum sd_err err = judge(in, req, &w);
     if (err == SD_OK)
-        err = answer(call, req, &w);
+        err = answer(in, call, req, &w);
     if (err)
         log_warn("inspect.judge", "error=%s", sd_err_name(err));
     return err;

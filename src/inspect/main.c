@@ -16,6 +16,7 @@
 #include "core/ipc/gen_dispatch.h"
 
 #define PEERS_MAX 16
+#define POLICY_ARENA_BYTES ((size_t)1024 * 1024)  /* the lists of an administrator */
 #define KEEPER_THREADS 2                          /* answers are few */
 #define INSPECT_STACK_BYTES ((size_t)1024 * 1024) /* the HTML parser and ICU take more than a role's usual thread */
 
@@ -54,10 +55,12 @@ static enum sd_err serve_peer(struct ipc_conn *conn) {
 
 static enum sd_err prepare(struct role_ctx *ctx) {
     inspector.config = role_config(ctx);
-    inspector.own_domain_count = config_domains(inspector.config, inspector.own_domains, OWN_DOMAINS_MAX);
+    inspector.policy_arena = arena_new(POLICY_ARENA_BYTES);
+    enum sd_err err = inspector.policy_arena ? policy_read(inspector.config, inspector.policy_arena, &inspector.policy)
+                                             : SD_ERR_NOMEM;
     struct dns_source asked = dns_over_ipc(role_client(ctx, "dns"));
     struct dns_recent *recent = NULL; /* for life */
-    enum sd_err err = dns_recent_new(&asked, &recent);
+    err = err ? err : dns_recent_new(&asked, &recent);
     if (err)
         return err;
     inspector.dns = dns_recent_source(recent);

@@ -19,17 +19,22 @@ static void must(bool ok) {
 }
 
 void rig_start(struct rig *rig, const char *zone) {
-    static const char lines[] = "main.hostname=mx.sealdesk.example\nmain.domains=sealdesk.example\ninspect.public_suffix=no\n";
+    static const char lines[] =
+        "main.hostname=mx.sealdesk.example\nmain.domains=sealdesk.example\ninspect.public_suffix=no\nupstream.id=\n"
+        "upstream.addresses=\ntrust.protected_domains=\ntrust.protected_names=\ntrust.trusted_sealers=\ntrust.forwarders=\n"
+        "trust.refused_senders=\ntrust.weights=\ntrust.flag_at=30\ntrust.review_at=100\n";
     memset(rig, 0, sizeof *rig);
     must(config_new(span_cstr(lines), &rig->config) == SD_OK);
     must(dns_script_new(&rig->script) == SD_OK && dns_script_load(rig->script, span_cstr(zone)) == SD_OK);
     rig->inspector.config = rig->config;
     rig->inspector.dns = dns_script_source(rig->script);
-    rig->inspector.own_domain_count = config_domains(rig->config, rig->inspector.own_domains, OWN_DOMAINS_MAX);
+    rig->inspector.policy_arena = arena_new(65536 * 16);
+    must(policy_read(rig->config, rig->inspector.policy_arena, &rig->inspector.policy) == SD_OK);
 }
 
 void rig_stop(struct rig *rig) {
     dns_script_free(&rig->script);
+    arena_free(&rig->inspector.policy_arena);
     config_free(&rig->config);
 }
 
