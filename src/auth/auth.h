@@ -198,14 +198,14 @@ enum sd_err auth_judge(const struct auth_envelope *envelope, const struct mail_m
                        struct auth_judgement *ret) SD_MUST_CHECK;
 
 /* What decoding showed after the sender was judged: it is held after all, and not verified, as if it had been known before. */
-enum sd_err auth_found_later(struct auth_judgement *judgement, mail_ambiguities found, struct arena *arena) SD_MUST_CHECK;
+enum sd_err auth_found_later(struct auth_judgement *judgement, mail_ambiguities found, const struct auth_policy *policy,
+                             struct arena *arena) SD_MUST_CHECK;
 
 /*
  * Found in the letter's content after the sender was judged (a link that shows one domain and leads to another): adds the
  * signal and its weight, and holds or flags what now weighs enough.
  */
-enum sd_err auth_signal_later(struct auth_judgement *judgement, enum auth_signal signal, const struct auth_policy *policy,
-                              struct arena *arena) SD_MUST_CHECK;
+void auth_signal_later(struct auth_judgement *judgement, enum auth_signal signal, const struct auth_policy *policy);
 
 /*
  * As docs/openapi.yaml and sealdesk-verify's output have it: spf{result,domain,identity,explanation,reason}, spf_helo,

@@ -7,13 +7,14 @@
 
 struct facts {
     const struct auth_judgement *j;
-    bool has_message;
+    const struct auth_policy *policy;
     bool has_signature;
-    bool aligned;    /* SPF or DKIM passed for the author's domain */
-    bool own_forged; /* an own domain is claimed and nothing proves it */
+    bool aligned;      /* SPF or DKIM passed for the author's domain */
+    bool own_forged;   /* an own domain is claimed and nothing proves it */
+    bool is_protected; /* a protected domain is claimed */
+    bool overridden;   /* somebody listed explains the failure */
     bool undecided;
     bool severe;
-    bool subtle; /* a field that readers show once occurs twice */
 };
 
 static bool own_undecided(const struct facts *f) {
@@ -24,13 +25,24 @@ static bool own_forged(const struct facts *f) {
     return f->own_forged;
 }
 
+static bool refused_sender(const struct facts *f) {
+    return f->j->signals >> AUTH_SIGNAL_REFUSED_SENDER & 1;
+}
+
 static bool undecided(const struct facts *f) {
     return f->undecided;
 }
 
+static bool fails_reject_policy(const struct facts *f) {
+    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied == DMARC_POLICY_REJECT && !f->overridden;
+}
+
+static bool protected_forged(const struct facts *f) {
+    return fails_reject_policy(f) && f->is_protected;
+}
+
 static bool fails_everything(const struct facts *f) {
-    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied == DMARC_POLICY_REJECT && f->j->spf.result == AUTH_FAIL &&
-           !f->has_signature;
+    return fails_reject_policy(f) && f->j->spf.result == AUTH_FAIL && !f->has_signature;
 }
 
 static bool severe(const struct facts *f) {
@@ -42,27 +54,36 @@ static bool no_author(const struct facts *f) {
 }
 
 static bool fails_policy(const struct facts *f) {
-    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied >= DMARC_POLICY_QUARANTINE;
+    enum dmarc_policy held = f->is_protected ? DMARC_NO_POLICY : DMARC_POLICY_QUARANTINE;
+    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied >= held && !f->overridden;
+}
+
+static bool spf_alone_fails(const struct auth_judgement *j) {
+    return j->spf.result == AUTH_FAIL && j->dmarc.result == AUTH_NONE && !j->dmarc.spf_aligned && !j->dmarc.dkim_aligned;
 }
 
 static bool fails_spf_alone(const struct facts *f) {
-    return f->j->spf.result == AUTH_FAIL && f->j->dmarc.result == AUTH_NONE && !f->aligned;
+    return spf_alone_fails(f->j) && !f->overridden;
+}
+
+static bool weighs(uint32_t weight, uint32_t limit) {
+    return weight > 0 && weight >= limit;
+}
+
+static bool weighs_review(const struct facts *f) {
+    return weighs(f->j->weight, f->policy->review_at);
 }
 
 static bool fails_without_policy(const struct facts *f) {
-    return f->j->dmarc.result == AUTH_FAIL;
+    return f->j->dmarc.result == AUTH_FAIL && !f->overridden;
 }
 
-static bool signal_lookalike(const struct facts *f) {
-    return f->j->signals >> AUTH_SIGNAL_LOOKALIKE_OWN & 1;
+static bool weighs_flag(const struct facts *f) {
+    return weighs(f->j->weight, f->policy->flag_at);
 }
 
-static bool signal_display(const struct facts *f) {
-    return f->j->signals >> AUTH_SIGNAL_DISPLAY_ADDRESS & 1;
-}
-
-static bool subtle(const struct facts *f) {
-    return f->subtle;
+static bool explained(const struct facts *f) {
+    return f->overridden;
 }
 
 static bool always(const struct facts *f) {
@@ -77,15 +98,19 @@ static bool always(const struct facts *f) {
 static const struct rule {
     bool (*applies)(const struct facts *);
     enum disposition disposition;
-    const char *reply; /* %s is the author's domain; NULL: accepted */
-    const char *reason;
+    const char *reply;  /* %s is the author's domain; NULL: accepted */
+    const char *reason; /* NULL: the sentence of the heaviest signal, or the override's */
 } rules[] = {
     {own_undecided, DISPOSITION_TEMPFAIL, "451 4.7.0 The sender cannot be checked now, try again later",
      "It claims to come from one of your own domains and the DNS did not answer."},
     {own_forged, DISPOSITION_REJECT, "550 5.7.1 Mail from %s must be authenticated; our own domain is refused from outside",
      "It claims to come from one of your own domains and was not sent by you."},
+    {refused_sender, DISPOSITION_REJECT, "550 5.7.1 Mail from %s is not accepted here",
+     "The sender is on your list of refused senders."},
     {undecided, DISPOSITION_TEMPFAIL, "451 4.7.0 The sender cannot be checked now, try again later",
      "The DNS did not answer, so nobody can say yet who sent it."},
+    {protected_forged, DISPOSITION_REJECT, "550 5.7.26 Rejected by the DMARC policy of %s, which is protected here",
+     "It fails the DMARC policy of a domain that you protect, which asks for refusal."},
     {fails_everything, DISPOSITION_REJECT,
      "550 5.7.26 Rejected by the DMARC policy of %s: SPF fails and there is no DKIM signature",
      "The claimed domain asks for refusal, its SPF forbids the sending address, and there is no signature."},
@@ -93,10 +118,10 @@ static const struct rule {
     {no_author, DISPOSITION_REVIEW, NULL, "It does not name one author with a domain."},
     {fails_policy, DISPOSITION_REVIEW, NULL, "It fails the DMARC policy of the domain it claims."},
     {fails_spf_alone, DISPOSITION_REVIEW, NULL, "The sending address is forbidden by the envelope sender's SPF record."},
+    {weighs_review, DISPOSITION_REVIEW, NULL, NULL},
     {fails_without_policy, DISPOSITION_FLAG, NULL, "It fails DMARC; the claimed domain asks for no action."},
-    {signal_lookalike, DISPOSITION_FLAG, NULL, "The sender's domain looks like one of your own."},
-    {signal_display, DISPOSITION_FLAG, NULL, "The sender's name shows another e-mail address."},
-    {subtle, DISPOSITION_FLAG, NULL, "A field that programs show once occurs more than once."},
+    {weighs_flag, DISPOSITION_FLAG, NULL, NULL},
+    {explained, DISPOSITION_ACCEPT, NULL, NULL},
     {always, DISPOSITION_ACCEPT, NULL, "Nothing speaks against it."},
 };
 
@@ -119,7 +144,7 @@ static bool aligns_below_suffix(const struct auth_judgement *j) {
 
 static enum trust_level trust_of(const struct facts *f, const struct claims *claims) {
     const struct auth_judgement *j = f->j;
-    if (j->dmarc.result == AUTH_FAIL || f->own_forged || fails_spf_alone(f))
+    if (f->own_forged || ((j->dmarc.result == AUTH_FAIL || spf_alone_fails(j)) && !f->overridden))
         return TRUST_FAILED;
     if (claims->from_domain.n == 0 || f->severe || !f->aligned || !aligns_below_suffix(j))
         return TRUST_UNVERIFIED;
@@ -127,14 +152,17 @@ static enum trust_level trust_of(const struct facts *f, const struct claims *cla
     return j->dmarc.spf_aligned || covers_subject(j) ? TRUST_VERIFIED : TRUST_UNVERIFIED;
 }
 
-static struct span sentence_of(enum trust_level level, struct span domain, struct arena *arena) {
+static struct span sentence_of(const struct auth_judgement *j, struct arena *arena) {
+    struct span domain = j->trust_domain, by = j->override.by;
     if (domain.n == 0)
-        return level == TRUST_FAILED ? SPAN("Failed: the checks of the sender failed")
-                                     : SPAN("Not verified: the sender names no domain that can be checked");
-    if (level == TRUST_VERIFIED)
+        return j->trust == TRUST_FAILED ? SPAN("Failed: the checks of the sender failed")
+                                        : SPAN("Not verified: the sender names no domain that can be checked");
+    if (j->trust == TRUST_VERIFIED)
         return arena_printf(arena, "Verified: %.*s", SPAN_FMT(domain));
-    if (level == TRUST_FAILED)
+    if (j->trust == TRUST_FAILED)
         return arena_printf(arena, "Failed: claims to be %.*s, but the checks failed", SPAN_FMT(domain));
+    if (j->override.kind)
+        return arena_printf(arena, "Not verified: claims to be %.*s, passed on by %.*s", SPAN_FMT(domain), SPAN_FMT(by));
     return arena_printf(arena, "Not verified: claims to be %.*s", SPAN_FMT(domain));
 }
 
@@ -152,55 +180,107 @@ static struct span reply_of(const struct rule *rule, struct span domain, struct 
     return arena_printf(arena, "%.*s%.*s%.*s", SPAN_FMT(head), SPAN_FMT(domain), SPAN_FMT(tail));
 }
 
-static bool has(mail_ambiguities set, enum mail_ambiguity a) {
-    return set >> a & 1;
-}
-
-static struct facts facts_of(const struct claims *claims, bool has_message, const struct auth_judgement *j) {
-    struct facts f = {.j = j, .has_message = has_message, .has_signature = claims->has_signature};
-    mail_ambiguities a = j->ambiguities;
+static struct facts facts_of(const struct claims *claims, bool has_message, const struct auth_policy *policy,
+                             const struct auth_judgement *j) {
+    struct facts f = {.j = j, .policy = policy, .has_signature = claims->has_signature, .is_protected = claims->is_protected};
     f.aligned = j->dmarc.spf_aligned || j->dmarc.dkim_aligned;
     bool one_author = claims->from_domain.n > 0;
     f.own_forged = claims->is_own && !(one_author && f.aligned);
     enum auth_result deciding = has_message ? j->dmarc.result : j->spf.result;
     f.undecided = deciding == AUTH_TEMPERROR && !f.aligned;
-    f.severe = mail_ambiguity_severe(a);
-    f.subtle = has(a, MAIL_AMBIGUITY_SUBJECT_REPEATED) || has(a, MAIL_AMBIGUITY_DATE_REPEATED) ||
-               has(a, MAIL_AMBIGUITY_RECIPIENTS_REPEATED) || has(a, MAIL_AMBIGUITY_SENDER_REPEATED) ||
-               has(a, MAIL_AMBIGUITY_MESSAGE_ID_REPEATED);
+    f.severe = mail_ambiguity_severe(j->ambiguities);
+    f.overridden = j->override.kind != AUTH_OVERRIDE_NONE;
     return f;
 }
 
-enum sd_err disposition_decide(const struct claims *claims, bool has_message, struct arena *arena,
-                               struct auth_judgement *judgement) {
+bool disposition_needs_override(const struct auth_judgement *j) {
+    return j->dmarc.result == AUTH_FAIL || spf_alone_fails(j);
+}
+
+/* What the parser noted, as signals. */
+static void note_ambiguities(struct auth_judgement *j) {
+    static const enum mail_ambiguity repeats[] = {MAIL_AMBIGUITY_SUBJECT_REPEATED, MAIL_AMBIGUITY_DATE_REPEATED,
+                                                  MAIL_AMBIGUITY_RECIPIENTS_REPEATED, MAIL_AMBIGUITY_SENDER_REPEATED,
+                                                  MAIL_AMBIGUITY_MESSAGE_ID_REPEATED};
+    if (mail_ambiguity_severe(j->ambiguities))
+        j->signals |= UINT64_C(1) << AUTH_SIGNAL_AMBIGUOUS;
+    for (size_t i = 0; i < SD_COUNT(repeats); i++)
+        if (j->ambiguities >> repeats[i] & 1)
+            j->signals |= UINT64_C(1) << AUTH_SIGNAL_REPEATED_FIELD;
+}
+
+static void weigh(struct auth_judgement *j, const struct auth_policy *policy) {
+    j->weight = 0;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        j->weight += j->signals >> s & 1 ? policy->weights[s] : 0;
+}
+
+static struct span heaviest(const struct auth_judgement *j, const struct auth_policy *policy) {
+    enum auth_signal best = AUTH_SIGNAL_COUNT;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        if (j->signals >> s & 1 && (best == AUTH_SIGNAL_COUNT || policy->weights[s] > policy->weights[best]))
+            best = s;
+    return span_cstr(auth_signal_sentence(best));
+}
+
+static struct span reason_of(const struct rule *rule, const struct facts *f) {
+    if (rule->reason)
+        return span_cstr(rule->reason);
+    return rule->applies == explained ? f->j->override.reason : heaviest(f->j, f->policy);
+}
+
+enum sd_err disposition_decide(const struct claims *claims, bool has_message, const struct auth_policy *policy,
+                               struct arena *arena, struct auth_judgement *judgement) {
     struct auth_judgement *j = judgement;
-    struct facts facts = facts_of(claims, has_message, j);
+    struct facts facts = facts_of(claims, has_message, policy, j);
     const struct rule *rule = rules;
     if (facts.own_forged)
         j->signals |= UINT64_C(1) << AUTH_SIGNAL_OWN_DOMAIN;
+    note_ambiguities(j);
+    weigh(j, policy);
     while (!rule->applies(&facts))
         rule++;
     j->trust = trust_of(&facts, claims);
     j->trust_domain = has_message ? claims->from_domain : name_is_domain(j->spf.domain) ? j->spf.domain : SPAN_NONE;
-    j->trust_sentence = sentence_of(j->trust, j->trust_domain, arena);
+    j->trust_sentence = sentence_of(j, arena);
     j->disposition = rule->disposition;
-    j->disposition_reason = span_cstr(rule->reason);
+    j->disposition_reason = reason_of(rule, &facts);
     j->smtp_reply = reply_of(rule, j->trust_domain, arena);
     return arena_err(arena);
 }
 
-enum sd_err auth_found_later(struct auth_judgement *j, mail_ambiguities found, struct arena *arena) {
-    bool passes = j->disposition == DISPOSITION_ACCEPT || j->disposition == DISPOSITION_FLAG;
+static bool passes(const struct auth_judgement *j) {
+    return j->disposition == DISPOSITION_ACCEPT || j->disposition == DISPOSITION_FLAG;
+}
+
+enum sd_err auth_found_later(struct auth_judgement *j, mail_ambiguities found, const struct auth_policy *policy,
+                             struct arena *arena) {
     j->ambiguities |= found;
+    note_ambiguities(j);
+    weigh(j, policy);
     if (!mail_ambiguity_severe(found))
         return SD_OK;
-    if (passes) {
+    if (passes(j)) {
         j->disposition = DISPOSITION_REVIEW;
         j->disposition_reason = SPAN(REASON_SEVERE);
     }
     if (j->trust == TRUST_VERIFIED) {
         j->trust = TRUST_UNVERIFIED;
-        j->trust_sentence = sentence_of(j->trust, j->trust_domain, arena);
+        j->trust_sentence = sentence_of(j, arena);
     }
     return arena_err(arena);
+}
+
+void auth_signal_later(struct auth_judgement *j, enum auth_signal signal, const struct auth_policy *policy) {
+    enum disposition to = DISPOSITION_ACCEPT;
+    j->signals |= UINT64_C(1) << signal;
+    weigh(j, policy);
+    if (weighs(j->weight, policy->review_at))
+        to = DISPOSITION_REVIEW;
+    else if (weighs(j->weight, policy->flag_at))
+        to = DISPOSITION_FLAG;
+    if (!passes(j) || to >= j->disposition)
+        return;
+    j->disposition = to;
+    j->disposition_reason = heaviest(j, policy);
 }

@@ -119,7 +119,7 @@ static enum sd_err check(struct judging *g) {
     enum sd_err err = check_spf(g);
     if (g->message)
         err = err ? err : check_message(g);
-    err = err ? err : disposition_decide(&g->claims, g->message != NULL, g->arena, &g->judgement);
+    err = err ? err : disposition_decide(&g->claims, g->message != NULL, g->policy, g->arena, &g->judgement);
     return err ? err : write_results(g);
 }
 

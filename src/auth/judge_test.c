@@ -35,6 +35,7 @@ struct fixture {
     struct dns_script *script;
     struct arena *arena;
     struct signer *signer;
+    struct auth_policy policy;
     struct auth_judgement j;
 };
 
@@ -45,7 +46,7 @@ static int set_up(void **state) {
     struct secret private_key SD_CLEANUP(secret_free) = {0};
     struct buf public_key SD_CLEANUP(buf_free) = buf_new(4096);
     struct buf record SD_CLEANUP(buf_free) = buf_new(8192);
-    f = (struct fixture){.arena = arena_new((size_t)16 * 1024 * 1024)};
+    f = (struct fixture){.arena = arena_new((size_t)16 * 1024 * 1024), .policy = auth_policy_default()};
     if (dns_script_new(&f.script) || dns_script_load(f.script, span_cstr(zone)) ||
         sign_generate(SIGN_ED25519, 0, &private_key, &public_key) || signer_new(SIGN_ED25519, &private_key, &f.signer))
         return -1;
@@ -67,8 +68,11 @@ static int tear_down(void **state) {
 static void judge_bytes(const char *ip, const char *mail_from, struct span message) {
     static const struct span own[] = {{(const uint8_t *)"acme.example", 12}};
     struct dns_source dns = dns_script_source(f.script);
-    struct auth_policy policy = {
-        .authserv_id = SPAN("mx.acme.example"), .own_domains = own, .own_domain_count = 1, .deadline = deadline_in_ms(5000)};
+    struct auth_policy policy = f.policy;
+    policy.authserv_id = SPAN("mx.acme.example");
+    policy.own_domains = own;
+    policy.own_domain_count = 1;
+    policy.deadline = deadline_in_ms(5000);
     struct auth_envelope e = {
         .helo = SPAN("mail.customer.example"), .mail_from = span_cstr(mail_from), .received_unix_ms = NOW_MS};
     struct mail_message m;
@@ -223,7 +227,7 @@ static void as_json(void **state) {
     (void)state;
     struct buf to SD_CLEANUP(buf_free) = buf_new(65536);
     judge("192.0.2.1", "a@customer.example", "\"ceo@bank.example\" <a@customer.example>", "");
-    auth_judgement_json(&f.j, (const uint16_t[AUTH_SIGNAL_COUNT]){0}, &to);
+    auth_judgement_json(&f.j, f.policy.weights, &to);
     assert_int_equal(buf_err(&to), SD_OK);
     static const char *const parts[] = {
         "{\"spf\":{\"result\":\"pass\",\"domain\":\"customer.example\",\"identity\":\"mailfrom\"",

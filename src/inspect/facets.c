@@ -182,7 +182,7 @@ enum sd_err facets_make(const struct mail_message *message, const struct auth_po
     if (err == SD_OK)
         err = put_files(message, &f, sizes);
     if (err == SD_OK)
-        err = auth_found_later(judgement, f.ambiguities, message->arena);
+        err = auth_found_later(judgement, f.ambiguities, policy, message->arena);
     if (err == SD_OK)
         put_head(message, policy, judgement, sizes, f.attachments, &f.bundle);
     if (err == SD_OK)
