@@ -8,7 +8,8 @@
 
 #define TICKET_ID_BYTES 16
 #define WARRANT_ID_BYTES 16
-#define PERSON_ID_MAX 32 /* bytes of a staff member's id, as keeper.def has it */
+#define DOMAIN_TAG_BYTES 16 /* keyed hash of a sender's domain, by the keeper */
+#define PERSON_ID_MAX 32    /* bytes of a staff member's id, as keeper.def has it */
 
 struct ticket_id {
     uint8_t b[TICKET_ID_BYTES];

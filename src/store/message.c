@@ -2,8 +2,20 @@
 #include "store/sql.h"
 
 #define COLUMNS                                                                                                                \
-    "SELECT sequence, object, ticket, direction, at_ms, trust, disposition, state, attachments, size_bytes, author FROM "      \
-    "message "
+    "SELECT m.sequence, m.object, m.ticket, m.direction, m.at_ms, m.trust, m.disposition, m.state, m.attachments,"             \
+    " m.size_bytes, m.author, t.signals, t.known, t.known_since_ms, t.domain_tag, t.as_customer, t.encrypted"                  \
+    " FROM message m LEFT JOIN message_trust t ON t.object = m.object "
+
+static void read_trust(struct query *q, struct message_row *row) {
+    row->signals = (uint64_t)col_range(q, 11, 0, INT64_MAX);
+    row->known = (uint32_t)col_range(q, 12, 0, UINT32_MAX);
+    row->known_since_ms = col_int(q, 13);
+    row->has_domain_tag = !col_is_null(q, 14);
+    if (row->has_domain_tag)
+        col_fixed(q, 14, row->domain_tag, sizeof row->domain_tag);
+    row->as_customer = col_range(q, 15, 0, 1) != 0;
+    row->encrypted = col_range(q, 16, 0, 1) != 0;
+}
 
 static struct message_row read_row(struct query *q, struct arena *arena) {
     struct message_row row = {
@@ -19,6 +31,8 @@ static struct message_row read_row(struct query *q, struct arena *arena) {
     };
     col_fixed(q, 1, row.object.b, sizeof row.object.b);
     col_fixed(q, 2, row.ticket.b, sizeof row.ticket.b);
+    if (!col_is_null(q, 11))
+        read_trust(q, &row);
     return row;
 }
 
@@ -36,6 +50,31 @@ static enum sd_err insert_message(struct store *store, const struct message_row 
     bind_int(&q, m->attachments);
     bind_u64(&q, m->size_bytes);
     bind_text_or_null(&q, m->author, PERSON_ID_MAX);
+    return query_run(&q);
+}
+
+/* What is there before its message is nobody's: it is written over. */
+static enum sd_err insert_trust(struct store *store, const struct message_row *m) {
+    if (m->direction != DIRECTION_IN)
+        return SD_OK;
+    struct query q = change(store, "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms,"
+                                   " domain_tag, as_customer, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                                   " ON CONFLICT (object) DO UPDATE SET ticket = excluded.ticket, trust = excluded.trust,"
+                                   " signals = excluded.signals, known = excluded.known,"
+                                   " known_since_ms = excluded.known_since_ms, domain_tag = excluded.domain_tag,"
+                                   " as_customer = excluded.as_customer, encrypted = excluded.encrypted");
+    bind_blob(&q, object_id_span(&m->object));
+    bind_blob(&q, ticket_id_span(&m->ticket));
+    bind_int(&q, m->trust);
+    bind_u64(&q, m->signals);
+    bind_int(&q, m->known);
+    bind_int(&q, m->known_since_ms);
+    if (m->has_domain_tag)
+        bind_blob(&q, span_of(m->domain_tag, sizeof m->domain_tag));
+    else
+        bind_null(&q);
+    bind_int(&q, m->as_customer);
+    bind_int(&q, m->encrypted);
     return query_run(&q);
 }
 
@@ -57,12 +96,14 @@ static enum sd_err count_message(struct store *store, const struct message_row *
 
 enum sd_err message_add(struct store *store, const struct message_row *message, enum ticket_state ticket_state) {
     enum sd_err err = insert_message(store, message);
+    if (err == SD_OK)
+        err = insert_trust(store, message);
     return err ? err : count_message(store, message, ticket_state);
 }
 
 enum sd_err message_get(struct store *store, const struct object_id *object, struct arena *arena, struct message_row *ret) {
     struct message_row row;
-    struct query q = query(store, COLUMNS "WHERE object = ?");
+    struct query q = query(store, COLUMNS "WHERE m.object = ?");
     bind_blob(&q, object_id_span(object));
     bool found = query_next(&q);
     if (found)
@@ -81,7 +122,8 @@ enum sd_err message_list(struct store *store, const struct ticket_id *ticket, co
     enum sd_err err = arena_err(arena);
     if (err)
         return err;
-    struct query q = query(store, COLUMNS "WHERE ticket = ? AND (at_ms, sequence) > (?, ?) ORDER BY at_ms, sequence LIMIT ?");
+    struct query q = query(store, COLUMNS "WHERE m.ticket = ? AND (m.at_ms, m.sequence) > (?, ?)"
+                                          " ORDER BY m.at_ms, m.sequence LIMIT ?");
     bind_blob(&q, ticket_id_span(ticket));
     bind_int(&q, after ? after->at_ms : INT64_MIN);
     bind_int(&q, after ? after->sequence : INT64_MIN);

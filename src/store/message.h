@@ -16,11 +16,19 @@ struct message_row {
     enum direction direction;
     int64_t at_ms;       /* received, or sent by its author */
     uint8_t trust;       /* enum trust_level (auth/auth.h) */
-    uint8_t disposition; /* enum disposition (auth/auth.h) */
+    uint8_t disposition; /* enum disposition (auth/auth.h): the final one, the keeper's */
     enum object_state state;
     uint16_t attachments;
     uint64_t size_bytes; /* of the source */
     struct span author;  /* person id of an outgoing one; else empty */
+    /* What the keeper found out about who sent it, of incoming ones; all zero for outgoing ones. For display and search. */
+    uint64_t signals;       /* bits 1 << enum auth_signal (auth/policy.h): the inspector's and the keeper's */
+    uint32_t known;         /* messages before this one from this address that were as trusted as this one, or more */
+    int64_t known_since_ms; /* the first of them; 0: none */
+    bool has_domain_tag;
+    uint8_t domain_tag[DOMAIN_TAG_BYTES]; /* the keeper's keyed hash of the trust line's domain */
+    bool as_customer;                     /* the sender may be treated as the ticket's customer */
+    bool encrypted;                       /* the inbound hop was */
 };
 
 /*

@@ -2,11 +2,12 @@
 #include "crypt/crypt.h"
 #include "store/sql.h"
 
-/* Version 1. A later version is a migration beside this, never an edit: the hash of what is in the file must match. */
-#define SCHEMA_VERSION 1
+/* A later version is one more step behind the others, never an edit: the hash of what is in the file must match, and a new
+ * file is made by the same steps as an old one is brought up to date. */
+#define SCHEMA_VERSION 2
 #define SCHEMA_BYTES_MAX ((size_t)64 * 1024)
 
-static const char schema[] =
+static const char version_1[] =
     "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL);"
 
     "CREATE TABLE ticket (id BLOB NOT NULL PRIMARY KEY, number INTEGER NOT NULL UNIQUE, queue TEXT NOT NULL,"
@@ -51,20 +52,73 @@ static const char schema[] =
     " place INTEGER NOT NULL, reason TEXT NOT NULL, size_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL,"
     " UNIQUE (segment, place, size_bytes, checksum));"
     "CREATE TABLE set_aside_chunk (set_aside INTEGER NOT NULL REFERENCES set_aside (id), chunk INTEGER NOT NULL,"
-    " bytes BLOB NOT NULL, PRIMARY KEY (set_aside, chunk));";
+    " bytes BLOB NOT NULL, PRIMARY KEY (set_aside, chunk));"
 
-#define STRING_OF(x) #x
-#define PRAGMA_VERSION(n) "PRAGMA user_version = " STRING_OF(n)
+    "INSERT INTO counter (name, value) VALUES ('ticket', 0);";
+
+/* Who sent incoming messages. ticket and trust are those of the message: the filters of lists read this table's indexes alone.
+ */
+static const char version_2[] =
+    "CREATE TABLE message_trust (object BLOB NOT NULL PRIMARY KEY REFERENCES message (object), ticket BLOB NOT NULL,"
+    " trust INTEGER NOT NULL, signals INTEGER NOT NULL, known INTEGER NOT NULL, known_since_ms INTEGER NOT NULL,"
+    " domain_tag BLOB, as_customer INTEGER NOT NULL, encrypted INTEGER NOT NULL);"
+    "CREATE INDEX message_trust_by_ticket ON message_trust (ticket, trust, signals);"
+    "CREATE INDEX message_trust_by_domain ON message_trust (domain_tag, ticket, trust, signals);"
+
+    "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms, as_customer, encrypted)"
+    " SELECT object, ticket, trust, 0, 0, 0, 0, 0 FROM message WHERE direction = 1;";
+
+static const struct {
+    const char *sql;
+    const char *version;
+} steps[SCHEMA_VERSION] = {
+    {version_1, "PRAGMA user_version = 1"},
+    {version_2, "PRAGMA user_version = 2"},
+};
+
+static enum sd_err read_version(sqlite3 *db, int *ret) {
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL);
+    int version = 0;
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        version = sqlite3_column_int(stmt, 0);
+    enum sd_err err = sql_err(db, rc);
+    (void)sqlite3_finalize(stmt);
+    if (err == SD_OK)
+        *ret = version;
+    return err;
+}
+
+static enum sd_err run_steps(sqlite3 *db) {
+    int version = 0;
+    enum sd_err err = read_version(db, &version);
+    if (err == SD_OK && (version < 0 || version > SCHEMA_VERSION))
+        err = SD_ERR_CONFIG;
+    for (; err == SD_OK && version < SCHEMA_VERSION; version++) {
+        err = sql_exec(db, steps[version].sql);
+        if (err == SD_OK)
+            err = sql_exec(db, steps[version].version);
+    }
+    return err;
+}
 
 enum sd_err schema_apply(sqlite3 *db) {
     enum sd_err err = sql_exec(db, "BEGIN IMMEDIATE");
     if (err == SD_OK)
-        err = sql_exec(db, schema);
+        err = run_steps(db);
     if (err == SD_OK)
-        err = sql_exec(db, "INSERT INTO counter (name, value) VALUES ('ticket', 0)");
+        return sql_exec(db, "COMMIT");
+    if (!sqlite3_get_autocommit(db) && sql_exec(db, "ROLLBACK") != SD_OK)
+        log_error("store.schema", "error=rollback");
+    return err;
+}
+
+enum sd_err schema_is_old(sqlite3 *db, bool *ret) {
+    int version = 0;
+    enum sd_err err = read_version(db, &version);
     if (err == SD_OK)
-        err = sql_exec(db, PRAGMA_VERSION(SCHEMA_VERSION));
-    return err ? err : sql_exec(db, "COMMIT");
+        *ret = version > 0 && version < SCHEMA_VERSION;
+    return err;
 }
 
 static enum sd_err put_statements(sqlite3 *db, sqlite3_stmt *stmt, struct buf *to) {

@@ -71,8 +71,10 @@ enum sd_err sql_err(sqlite3 *db, int rc);
 enum sd_err sql_exec(sqlite3 *db, const char *sql) SD_MUST_CHECK;
 void sql_forget(struct store *store); /* finalizes the cached statements */
 
-/* schema.c: makes version 1 in an empty database; SD_OK when this database is exactly that. */
+/* schema.c: makes the schema in an empty database, or brings that of an earlier version up to date, all of it or nothing. */
 enum sd_err schema_apply(sqlite3 *db) SD_MUST_CHECK;
+enum sd_err schema_is_old(sqlite3 *db, bool *ret) SD_MUST_CHECK;
+/* SD_OK when this database is exactly what schema_apply makes. */
 enum sd_err schema_check(sqlite3 *db) SD_MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@
 #define FILE_MODE 0660       /* one group writes it: clerk, courier, desk */
 #define DIRECTORY_MODE 02770 /* SQLite makes -wal and -shm with the file's mode; the group comes from the directory */
 #define SQLITE_WAIT_MS 5000  /* its own locks: recovery after a crash, checkpoints */
+#define UPDATE_WAIT_MS 60000 /* for another process that brings a large store up to date */
 #define WAL_BYTES_KEPT "67108864"
 
 static enum sd_err path_in(const char *dir, const char *name, char to[PATH_BYTES]) {
@@ -121,6 +122,23 @@ enum sd_err store_create(const char *dir) {
     return err ? err : sync_directory(dir);
 }
 
+static enum sd_err take_lock(struct store *store, struct deadline deadline);
+
+/* A store of an earlier version: whoever opens it first brings it up to date, the others wait for that. */
+static enum sd_err bring_up_to_date(struct store *store) {
+    bool old = false;
+    enum sd_err err = schema_is_old(store->db, &old);
+    if (err || !old)
+        return err;
+    err = take_lock(store, deadline_in_ms(UPDATE_WAIT_MS));
+    if (err)
+        return err;
+    err = schema_apply(store->db);
+    (void)flock(store->lock_fd, LOCK_UN);
+    log_info("store.schema", "brought up to date, error=%s", sd_err_name(err));
+    return err;
+}
+
 enum sd_err store_open(const char *dir, struct store **ret) {
     char path[PATH_BYTES], lock[PATH_BYTES];
     enum sd_err err = path_in(dir, "store.db", path);
@@ -133,6 +151,8 @@ enum sd_err store_open(const char *dir, struct store **ret) {
         return err ? err : SD_ERR_NOMEM;
     store->lock_fd = open(lock, O_RDWR | O_CLOEXEC);
     err = store->lock_fd >= 0 ? connect_to(path, &store->db) : sd_err_from_errno(errno);
+    if (err == SD_OK)
+        err = bring_up_to_date(store);
     if (err == SD_OK)
         err = schema_check(store->db);
     if (err) {

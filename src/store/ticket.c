@@ -6,7 +6,8 @@
 #define COLUMNS                                                                                                                \
     "SELECT id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound FROM "  \
     "ticket "
-#define QUEUE_MAX 64 /* bytes of a queue's name, as in keeper.def */
+#define SIGNAL_BITS 63 /* a column is signed */
+#define QUEUE_MAX 64   /* bytes of a queue's name, as in keeper.def */
 
 _Static_assert(TICKET_STATES == TICKET_SPAM + 1, "ticket_counts has a number for each state");
 
@@ -77,6 +78,53 @@ static bool page_add(struct page *page, const struct ticket_row *row) {
     return true;
 }
 
+/* The conditions on messages; -1 and 0 ask for nothing. */
+#define OF_MESSAGE " AND (? < 0 OR m.trust = ?) AND (? = 0 OR (m.signals & ?) <> 0)"
+#define ON_PAGE " AND (updated_ms, id) < (?, ?) ORDER BY updated_ms DESC, id DESC LIMIT ?"
+/* A walk along the queue's index, each ticket's messages looked up; or, a domain being rare, from the domain's tickets. */
+#define WALKED " AND EXISTS (SELECT 1 FROM message_trust m WHERE m.ticket = ticket.id" OF_MESSAGE ")"
+#define OF_DOMAIN                                                                                                              \
+    "SELECT ticket.id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound" \
+    " FROM (SELECT DISTINCT m.ticket AS id FROM message_trust m WHERE m.domain_tag = ?" OF_MESSAGE ") AS found"                \
+    " CROSS JOIN ticket WHERE ticket.id = found.id"
+#define ON_PAGE_OF_DOMAIN " AND (updated_ms, ticket.id) < (?, ?) ORDER BY updated_ms DESC, ticket.id DESC LIMIT ?"
+
+static struct query page_query(struct store *store, const struct ticket_filter *filter) {
+    if (filter->has_domain_tag)
+        return filter->has_state ? query(store, OF_DOMAIN " AND queue = ? AND state = ?" ON_PAGE_OF_DOMAIN)
+                                 : query(store, OF_DOMAIN " AND queue = ?" ON_PAGE_OF_DOMAIN);
+    if (filter->has_trust || filter->has_signal)
+        return filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ?" WALKED ON_PAGE)
+                                 : query(store, COLUMNS "WHERE queue = ?" WALKED ON_PAGE);
+    return filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ?" ON_PAGE)
+                             : query(store, COLUMNS "WHERE queue = ?" ON_PAGE);
+}
+
+static void bind_of_message(struct query *q, const struct ticket_filter *filter) {
+    int trust = filter->has_trust ? filter->trust : -1;
+    int64_t mask = filter->has_signal ? (int64_t)1 << filter->signal : 0;
+    bind_int(q, trust);
+    bind_int(q, trust);
+    bind_int(q, mask);
+    bind_int(q, mask);
+}
+
+static void bind_page_query(struct query *q, const struct ticket_filter *filter, struct span queue,
+                            const struct ticket_cursor *after, size_t limit) {
+    if (filter->has_domain_tag) {
+        bind_blob(q, span_of(filter->domain_tag, sizeof filter->domain_tag));
+        bind_of_message(q, filter);
+    }
+    bind_text(q, queue, QUEUE_MAX);
+    if (filter->has_state)
+        bind_int(q, filter->state);
+    if (!filter->has_domain_tag && (filter->has_trust || filter->has_signal))
+        bind_of_message(q, filter);
+    bind_int(q, after->updated_ms);
+    bind_blob(q, ticket_id_span(&after->id));
+    bind_u64(q, limit);
+}
+
 /* One index range per queue, merged here: with IN (…) the database would sort all tickets of the queues for one page. */
 static enum sd_err add_queue(struct store *store, const struct ticket_filter *filter, struct span queue, struct arena *arena,
                              struct page *page) {
@@ -84,16 +132,8 @@ static enum sd_err add_queue(struct store *store, const struct ticket_filter *fi
     memset(after.id.b, 0xff, sizeof after.id.b);
     if (filter->has_after)
         after = filter->after;
-    struct query q = filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ? AND (updated_ms, id) < (?, ?)"
-                                                              " ORDER BY updated_ms DESC, id DESC LIMIT ?")
-                                       : query(store, COLUMNS "WHERE queue = ? AND (updated_ms, id) < (?, ?)"
-                                                              " ORDER BY updated_ms DESC, id DESC LIMIT ?");
-    bind_text(&q, queue, QUEUE_MAX);
-    if (filter->has_state)
-        bind_int(&q, filter->state);
-    bind_int(&q, after.updated_ms);
-    bind_blob(&q, ticket_id_span(&after.id));
-    bind_u64(&q, page->limit);
+    struct query q = page_query(store, filter);
+    bind_page_query(&q, filter, queue, &after, page->limit);
     while (query_next(&q)) {
         struct ticket_row row = read_row(&q, arena);
         if (q.err || !page_add(page, &row))
@@ -111,7 +151,8 @@ static bool seen_before(const struct ticket_filter *filter, size_t i) {
 
 enum sd_err ticket_list(struct store *store, const struct ticket_filter *filter, struct arena *arena,
                         struct ticket_row **ret_rows, size_t *ret_count) {
-    if (filter->queue_count > TICKET_QUEUES_MAX || filter->limit < 1 || filter->limit > LIMIT_LIST_ITEMS)
+    if (filter->queue_count > TICKET_QUEUES_MAX || filter->limit < 1 || filter->limit > LIMIT_LIST_ITEMS ||
+        (filter->has_signal && filter->signal >= SIGNAL_BITS))
         return SD_ERR_LIMIT;
     struct page page = {.limit = filter->limit, .rows = arena_array(arena, filter->limit, sizeof(struct ticket_row))};
     enum sd_err err = arena_err(arena);

@@ -37,6 +37,13 @@ struct ticket_filter {
     struct span queue;         /* only this one, if it is among them; empty: all of them */
     bool has_state;
     enum ticket_state state;
+    /* Tickets with at least one incoming message that has all of these. */
+    bool has_trust;
+    uint8_t trust; /* enum trust_level (auth/policy.h) */
+    bool has_signal;
+    uint8_t signal; /* enum auth_signal (auth/policy.h), below 63 */
+    bool has_domain_tag;
+    uint8_t domain_tag[DOMAIN_TAG_BYTES]; /* as keeper.domain_tag gives it */
     bool has_after;
     struct ticket_cursor after;
     size_t limit; /* 1 … LIMIT_LIST_ITEMS */
