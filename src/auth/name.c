@@ -1,5 +1,7 @@
 #include "auth/name.h"
 
+#include <string.h>
+
 static bool labels_fit(struct span name) {
     struct span label;
     if (name.n == 0 || name.n > NAME_MAX_BYTES)
@@ -64,4 +66,18 @@ struct span name_undot(struct span name) {
     if (name.n && name.p[name.n - 1] == '.')
         name.n--;
     return name;
+}
+
+struct span name_reverse(const uint8_t ip[16], struct arena *arena) {
+    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    static const char digits[] = "0123456789abcdef";
+    char nibbles[65];
+    if (memcmp(ip, v4_mapped, sizeof v4_mapped) == 0)
+        return arena_printf(arena, "%u.%u.%u.%u.in-addr.arpa", ip[15], ip[14], ip[13], ip[12]);
+    for (size_t i = 0; i < 32; i++) { /* the last nibble first */
+        nibbles[2 * i] = digits[ip[15 - i / 2] >> (i % 2 ? 4 : 0) & 15];
+        nibbles[2 * i + 1] = '.';
+    }
+    nibbles[64] = 0;
+    return arena_printf(arena, "%sip6.arpa", nibbles);
 }

@@ -25,5 +25,7 @@ struct span name_tail(struct span name, size_t labels);
 struct span name_lower(struct span name, struct arena *arena);
 /* Without one final dot. */
 struct span name_undot(struct span name);
+/* Where an address has its PTR records (RFC 1035 §3.5, RFC 3596 §2.5). */
+struct span name_reverse(const uint8_t ip[16], struct arena *arena);
 
 #endif

@@ -228,18 +228,6 @@ void spf_expand(struct spf_context *c, struct span domain, struct span text, boo
     }
 }
 
-static struct span reverse_name(const struct spf_context *c) {
-    if (c->is_v4)
-        return arena_printf(c->arena, "%u.%u.%u.%u.in-addr.arpa", c->ip[15], c->ip[14], c->ip[13], c->ip[12]);
-    uint8_t reversed[16];
-    struct buf name SD_CLEANUP(buf_free) = buf_new(NAME_MAX_BYTES);
-    for (size_t i = 0; i < 16; i++) /* bytes backwards, nibbles swapped */
-        reversed[i] = (uint8_t)(c->ip[15 - i] << 4 | c->ip[15 - i] >> 4);
-    put_nibbles(reversed, &name);
-    buf_text(&name, ".ip6.arpa");
-    return arena_span(c->arena, buf_span(&name));
-}
-
 /* 2: the target itself, 1: below it, 0: elsewhere (§7.3 on %{p}). */
 static int suits(struct span name, struct span target) {
     return span_ieq(name, target) ? 2 : name_is_under(name, target) ? 1 : 0;
@@ -248,7 +236,7 @@ static int suits(struct span name, struct span target) {
 struct span spf_validated_name(struct spf_context *c, struct span target, bool exact) {
     struct span best = SPAN_NONE;
     int best_suits = exact ? 0 : -1;
-    struct dns_answer names = spf_ask(c, reverse_name(c), DNS_PTR);
+    struct dns_answer names = spf_ask(c, name_reverse(c->ip, c->arena), DNS_PTR);
     /* §5.5: an error while asking means no name; only the first ten names count */
     for (size_t i = 0; i < names.count && i < SPF_MAX_PTR; i++) {
         struct span name;
