@@ -1,114 +1,24 @@
 #include "auth/results.h"
+#include "auth/authres_lex.h"
 #include "auth/idn.h"
 #include "auth/name.h"
-
-#define COMMENT_MAX_DEPTH 32
-
-static bool is_fws(uint8_t c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* RFC 2045 token, which RFC 8601 §2.2 takes for values. */
-static bool token_byte(uint8_t c) {
-    struct span tspecials = SPAN("()<>@,;:\\\"/[]?=");
-    return c > 0x20 && c < 0x7f && span_find(tspecials, c) == tspecials.n;
-}
-
-/* A comment with all inside it, rest at its "("; false when it does not end. */
-static bool skip_comment(struct span *rest) {
-    unsigned depth = 0;
-    for (size_t i = 0; i < rest->n; i++) {
-        if (rest->p[i] == '\\')
-            i++;
-        else if (rest->p[i] == '(' && ++depth > COMMENT_MAX_DEPTH)
-            return false;
-        else if (rest->p[i] == ')' && --depth == 0) {
-            *rest = span_from(*rest, i + 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool skip_cfws(struct span *rest) {
-    while (rest->n && (is_fws(rest->p[0]) || rest->p[0] == '(')) {
-        if (is_fws(rest->p[0]))
-            *rest = span_from(*rest, 1);
-        else if (!skip_comment(rest))
-            return false;
-    }
-    return true;
-}
-
-static enum sd_err take_quoted(struct span *rest, struct arena *arena, struct span *ret) {
-    uint8_t *to = arena_alloc(arena, rest->n);
-    size_t n = 0;
-    if (!to)
-        return SD_ERR_NOMEM;
-    for (size_t i = 1; i < rest->n; i++) {
-        if (rest->p[i] == '"') {
-            *rest = span_from(*rest, i + 1);
-            *ret = span_of(to, n);
-            return SD_OK;
-        }
-        if (rest->p[i] == '\\' && i + 1 < rest->n)
-            i++;
-        to[n++] = rest->p[i];
-    }
-    return SD_ERR_PARSE;
-}
-
-/* value = token / quoted-string */
-static enum sd_err take_value(struct span *rest, struct arena *arena, struct span *ret) {
-    if (rest->n && rest->p[0] == '"')
-        return take_quoted(rest, arena, ret);
-    size_t n = 0;
-    while (n < rest->n && token_byte(rest->p[n]))
-        n++;
-    *ret = span_sub(*rest, 0, n);
-    *rest = span_from(*rest, n);
-    return n ? SD_OK : SD_ERR_PARSE;
-}
 
 static void skip_version(struct span *rest) {
     while (rest->n && rest->p[0] >= '0' && rest->p[0] <= '9')
         *rest = span_from(*rest, 1);
 }
 
-/* Comments of the rest must end, or readers differ on what is inside one. */
-static bool balanced(struct span rest) {
-    while (rest.n) {
-        if (rest.p[0] == '(') {
-            if (!skip_comment(&rest))
-                return false;
-            continue;
-        }
-        if (rest.p[0] == '"') {
-            size_t end = 1;
-            while (end < rest.n && rest.p[end] != '"')
-                end += rest.p[end] == '\\' ? 2 : 1;
-            if (end >= rest.n)
-                return false;
-            rest = span_from(rest, end);
-        } else if (rest.p[0] == ')') {
-            return false;
-        }
-        rest = span_from(rest, 1);
-    }
-    return true;
-}
-
 /* authserv-id [ CFWS authres-version ] [CFWS] ";" (§2.2) */
 enum sd_err results_authserv_id(struct span body, struct arena *arena, struct span *ret) {
     struct span rest = body;
     struct span id = SPAN_NONE;
-    enum sd_err err = skip_cfws(&rest) ? take_value(&rest, arena, &id) : SD_ERR_PARSE;
+    enum sd_err err = authres_skip_cfws(&rest) ? authres_take_value(&rest, arena, &id) : SD_ERR_PARSE;
     if (err)
         return err;
-    if (!skip_cfws(&rest))
+    if (!authres_skip_cfws(&rest))
         return SD_ERR_PARSE;
     skip_version(&rest);
-    if (!skip_cfws(&rest) || (rest.n && rest.p[0] != ';') || !balanced(rest))
+    if (!authres_skip_cfws(&rest) || (rest.n && rest.p[0] != ';') || !authres_balanced(rest))
         return SD_ERR_PARSE;
     *ret = id;
     return SD_OK;
@@ -127,7 +37,7 @@ static struct span squeezed(struct span s, struct arena *arena) {
     uint8_t *to = arena_alloc(arena, s.n + 1);
     size_t n = 0;
     for (size_t i = 0; to && i < s.n; i++)
-        if (!is_fws(s.p[i]) && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] != 0)
+        if (!authres_is_fws(s.p[i]) && s.p[i] != '"' && s.p[i] != '\\' && s.p[i] != 0)
             to[n++] = s.p[i];
     return span_of(to, n);
 }
