@@ -141,6 +141,7 @@ struct auth_policy {
     size_t protected_domain_count;
     const struct protected_name *protected_names;
     size_t protected_name_count;
+    const struct protected_set *guarded; /* own and protected domains and names, comparable: auth_policy_prepare() */
     const struct span *trusted_sealers; /* empty by default: no ARC chain lifts anything */
     size_t trusted_sealer_count;
     const struct span *forwarders; /* networks, or host names that iprev must confirm (the name or one below it) */
@@ -161,6 +162,8 @@ struct auth_policy {
 #define POLICY_FLAG_AT 30
 #define POLICY_REVIEW_AT 100
 struct auth_policy auth_policy_default(void);
+/* Makes comparable, once, what nobody may imitate, when the lists are filled in. Without it every letter pays for that. */
+enum sd_err auth_policy_prepare(struct auth_policy *policy, struct arena *arena) SD_MUST_CHECK;
 
 struct auth_judgement {
     struct spf_verdict spf;

@@ -1,24 +1,46 @@
 #include "auth/idn.h"
 #include "auth/judge.h"
-#include "auth/lookalike.h"
 #include "auth/name.h"
+#include "auth/protected.h"
 
-static bool is_own(struct span domain, const struct auth_policy *policy) {
-    for (size_t i = 0; i < policy->own_domain_count; i++)
-        if (name_is_under(domain, policy->own_domains[i]))
-            return true;
-    return false;
+#define BIT(signal) (UINT64_C(1) << AUTH_SIGNAL_##signal)
+
+struct reading {
+    const struct mail_message *message;
+    const struct auth_policy *policy;
+    const struct protected_set *guarded;
+    struct arena *arena;
+    struct claims claims;
+};
+
+/* "boss@evil.example", "evil.example" or "@evil.example"; the domain as it is written or as A-label. */
+static bool is_refused(const struct mail_address *author, struct span ascii, struct span entry) {
+    size_t at = span_rfind(entry, '@');
+    struct span domain = at < entry.n ? span_from(entry, at + 1) : entry;
+    struct span local = at < entry.n ? span_sub(entry, 0, at) : SPAN_NONE;
+    if (local.n)
+        return span_ieq(author->local, local) &&
+               (span_ieq(name_undot(author->domain), domain) || (ascii.n && span_ieq(ascii, domain)));
+    return name_is_under(name_undot(author->domain), domain) || name_is_under(ascii, domain);
 }
 
-/* One mailbox that some From field shows, whether or not it is the only one. */
-static void look_at_author(const struct mail_address *author, const struct auth_policy *policy, struct arena *arena,
-                           struct claims *claims) {
-    struct span domain;
-    if (idn_to_ascii(author->domain, arena, &domain))
+static void look_at_refused(struct reading *r, const struct mail_address *author, struct span ascii) {
+    for (size_t i = 0; i < r->policy->refused_sender_count; i++)
+        if (is_refused(author, ascii, r->policy->refused_senders[i]))
+            r->claims.signals |= BIT(REFUSED_SENDER);
+}
+
+static void look_at_domain(struct reading *r, struct span ascii) {
+    bool own = lookalike_is_listed(ascii, r->guarded->own);
+    bool other = lookalike_is_listed(ascii, r->guarded->others);
+    r->claims.is_own |= own;
+    r->claims.is_protected |= other;
+    if (own || other)
         return;
-    claims->is_own = claims->is_own || is_own(domain, policy);
-    if (lookalike_own(domain, policy->own_domains, policy->own_domain_count, arena))
-        claims->signals |= UINT64_C(1) << AUTH_SIGNAL_LOOKALIKE_OWN;
+    if (lookalike_any(ascii, r->guarded->own, r->arena))
+        r->claims.signals |= BIT(LOOKALIKE_OWN);
+    if (lookalike_any(ascii, r->guarded->others, r->arena))
+        r->claims.signals |= BIT(LOOKALIKE_PROTECTED);
 }
 
 static bool address_byte(uint8_t c) {
@@ -39,31 +61,76 @@ static struct span address_at(struct span text, size_t at) {
     return named ? span_sub(text, from, at + 1 + domain.n - from) : SPAN_NONE;
 }
 
+static bool same_organisation(struct span domain, struct span from_domain, struct arena *arena) {
+    struct span a, b;
+    if (idn_to_ascii(domain, arena, &a) || idn_to_ascii(from_domain, arena, &b))
+        return false;
+    return span_ieq(a, b) || span_ieq(psl_org_domain(a, arena), psl_org_domain(b, arena));
+}
+
+/* Of one person: the same name at two addresses of one organisation is no other address. */
+static bool is_same_person(struct span shown, const struct mail_address *author, struct arena *arena) {
+    size_t at = span_rfind(shown, '@');
+    return span_ieq(shown, author->address) || (span_ieq(span_sub(shown, 0, at), author->local) &&
+                                                same_organisation(span_from(shown, at + 1), author->domain, arena));
+}
+
 /* A display name that shows an address which is not the author's. */
-static bool shows_other_address(const struct mail_address *author) {
-    static const uint8_t wide_at[] = {0xef, 0xbc, 0xa0}; /* U+FF20: looks like one, is none */
-    struct span display = author->display;
-    if (span_search(display, span_of(wide_at, sizeof wide_at)) < display.n)
-        return true;
+static bool shows_other_address(struct span display, const struct mail_address *author, struct arena *arena) {
     for (size_t i = 0; i < display.n; i++) {
         struct span shown = display.p[i] == '@' ? address_at(display, i) : SPAN_NONE;
-        if (shown.n && !span_ieq(shown, author->address))
+        if (shown.n && !is_same_person(shown, author, arena))
             return true;
     }
     return false;
 }
 
-static bool same_organisation(struct span domain, struct span from_domain, struct arena *arena) {
-    struct span ascii;
-    if (idn_to_ascii(domain, arena, &ascii))
-        return false;
-    return span_ieq(psl_org_domain(ascii, arena), psl_org_domain(from_domain, arena));
+static bool owns_name(struct reading *r, const struct mail_address *author, struct span ascii, const struct folded_name *name) {
+    if (name->domain.n == 0)
+        return lookalike_is_listed(ascii, r->guarded->own);
+    return span_ieq(author->local, name->local) && span_ieq(ascii, name->domain);
 }
 
-static bool answers_go_elsewhere(const struct mail_header *header, struct span from_domain, struct arena *arena) {
+static void look_at_name(struct reading *r, const struct mail_address *author, struct span ascii) {
+    struct fold_name display;
+    if (author->display.n == 0)
+        return;
+    if (shows_other_address(fold_visible(author->display, r->arena), author, r->arena))
+        r->claims.signals |= BIT(DISPLAY_ADDRESS);
+    if (r->guarded->name_count == 0)
+        return;
+    fold_name(author->display, r->arena, &display);
+    for (size_t i = 0; i < r->guarded->name_count; i++)
+        if (protected_name_in(&display, &r->guarded->names[i]) && !owns_name(r, author, ascii, &r->guarded->names[i]))
+            r->claims.signals |= BIT(DISPLAY_NAME);
+}
+
+/* One mailbox that some From field shows, whether or not it is the only one. */
+static void look_at_author(struct reading *r, const struct mail_address *author) {
+    struct span ascii = SPAN_NONE;
+    if (idn_to_ascii(author->domain, r->arena, &ascii))
+        ascii = SPAN_NONE;
+    look_at_refused(r, author, ascii);
+    look_at_name(r, author, ascii);
+    if (ascii.n)
+        look_at_domain(r, ascii);
+}
+
+static void look_at_authors(struct reading *r) {
+    const struct mail_header *header = &r->message->header;
     struct mail_address_list list;
-    const struct mail_field *reply_to = mail_field_first(header, SPAN("Reply-To"));
-    if (!reply_to || from_domain.n == 0 || mail_parse_addresses(reply_to->body, arena, &list))
+    for (size_t i = 0; i < header->count; i++) {
+        const struct mail_field *field = &header->fields[i];
+        if (!span_ieq(field->name, SPAN("From")) || mail_parse_addresses(field->body, r->arena, &list))
+            continue;
+        for (size_t k = 0; k < list.count; k++)
+            look_at_author(r, &list.items[k]);
+    }
+}
+
+static bool leads_elsewhere(const struct mail_field *reply_to, struct span from_domain, struct arena *arena) {
+    struct mail_address_list list;
+    if (mail_parse_addresses(reply_to->body, arena, &list))
         return false;
     for (size_t i = 0; i < list.count; i++)
         if (!same_organisation(list.items[i].domain, from_domain, arena))
@@ -71,36 +138,45 @@ static bool answers_go_elsewhere(const struct mail_header *header, struct span f
     return false;
 }
 
-static void look_at_authors(const struct mail_header *header, const struct auth_policy *policy, struct arena *arena,
-                            struct claims *claims) {
-    struct mail_address_list list;
-    for (size_t i = 0; i < header->count; i++) {
-        const struct mail_field *field = &header->fields[i];
-        if (!span_ieq(field->name, SPAN("From")) || mail_parse_addresses(field->body, arena, &list))
-            continue;
-        for (size_t k = 0; k < list.count; k++)
-            look_at_author(&list.items[k], policy, arena, claims);
-    }
+static void look_at_reply_to(struct reading *r) {
+    const struct mail_header *header = &r->message->header;
+    for (size_t i = 0; i < header->count && r->claims.from_domain.n; i++)
+        if (span_ieq(header->fields[i].name, SPAN("Reply-To")) &&
+            leads_elsewhere(&header->fields[i], r->claims.from_domain, r->arena))
+            r->claims.signals |= BIT(REPLY_TO_ELSEWHERE);
+}
+
+#define SEEN(name) ((mail_ambiguities)1 << MAIL_AMBIGUITY_##name)
+
+/* Fields that RFC 5322 §3.6 allows once; of the others programs show the first, the last or all. */
+static uint64_t signals_of(mail_ambiguities seen) {
+    const mail_ambiguities repeated = SEEN(SUBJECT_REPEATED) | SEEN(DATE_REPEATED) | SEEN(RECIPIENTS_REPEATED) |
+                                      SEEN(SENDER_REPEATED) | SEEN(MESSAGE_ID_REPEATED);
+    return (seen & repeated ? BIT(REPEATED_FIELD) : 0) | (mail_ambiguity_severe(seen) ? BIT(AMBIGUOUS) : 0);
+}
+
+static enum sd_err read_author(struct reading *r) {
+    enum sd_err err = mail_from(r->message, &r->claims.from);
+    if (err)
+        return sd_err_fault(err) == SD_FAULT_OURS ? err : SD_OK; /* no single author: the ambiguities say it */
+    if (idn_to_ascii(r->claims.from.domain, r->arena, &r->claims.from_domain))
+        r->claims.from_domain = SPAN_NONE;
+    look_at_reply_to(r);
+    return SD_OK;
 }
 
 enum sd_err claims_read(const struct mail_message *message, const struct auth_policy *policy, struct arena *arena,
                         struct claims *ret) {
-    struct claims claims = {0};
-    claims.has_signature = mail_field_count(&message->header, SPAN("DKIM-Signature")) > 0;
-    look_at_authors(&message->header, policy, arena, &claims);
-    enum sd_err err = mail_from(message, &claims.from);
-    if (err == SD_OK) {
-        if (idn_to_ascii(claims.from.domain, arena, &claims.from_domain))
-            claims.from_domain = SPAN_NONE;
-        if (shows_other_address(&claims.from))
-            claims.signals |= UINT64_C(1) << AUTH_SIGNAL_DISPLAY_ADDRESS;
-        if (answers_go_elsewhere(&message->header, claims.from_domain, arena))
-            claims.signals |= UINT64_C(1) << AUTH_SIGNAL_REPLY_TO_ELSEWHERE;
-    }
-    if (err && sd_err_fault(err) == SD_FAULT_OURS)
+    struct reading r = {.message = message, .policy = policy, .guarded = policy->guarded, .arena = arena};
+    enum sd_err err = r.guarded ? SD_OK : protected_new(policy, arena, &r.guarded);
+    if (err)
         return err;
-    err = arena_err(arena);
+    r.claims.has_signature = mail_field_count(&message->header, SPAN("DKIM-Signature")) > 0;
+    r.claims.signals = signals_of(message->ambiguities);
+    look_at_authors(&r);
+    err = read_author(&r);
+    err = err ? err : arena_err(arena);
     if (err == SD_OK)
-        *ret = claims;
+        *ret = r.claims;
     return err;
 }

@@ -96,6 +96,13 @@ static void letter_from_verdict(struct acceptance *a) {
     letter->message_id_hash = v->message_id_hash;
     letter->reference_hashes = v->reference_hashes;
     letter->automatic = v->automatic;
+    letter->signals = v->signals;
+    letter->weight = v->weight;
+    letter->trust_domain = v->trust_domain;
+    letter->contact_domain = v->contact_domain;
+    letter->contact_name = v->contact_name;
+    letter->contact_looks = v->contact_looks;
+    letter->people = v->people;
 }
 
 /* Nobody could read it: it is kept, and opens for no one without a release. */
@@ -234,6 +241,7 @@ void accept_letter(struct session *s) {
         .s = s, .t = s->transaction, .unparsed = buf_new(64 * 1024), .source = buf_new(2 * LIMIT_MESSAGE_BYTES)};
     new_id(a.id);
     a.letter.received_ms = clock_unix_ms();
+    a.letter.tls = buf_span(&s->tls);
     if (key_cache_get(s->edge->keys, deadline_in_ms(KEY_WAIT_MS), &a.key)) {
         session_reply(s, TEXT_UNAVAILABLE);
         return;

@@ -75,13 +75,28 @@ static void assert_source(const struct rig_record *record, const char *after_rec
     assert_true(span_ends(buf_span(&plain), span_cstr(after_received)));
 }
 
+/* By what the keeper knows the sender again. */
+static void assert_contact(const struct rig_record *record) {
+    const struct cards_adoption_v2 *card = &record->card;
+    assert_true(card->signals == RIG_SIGNALS && card->weight == RIG_WEIGHT);
+    assert_true(span_eq(card->trust_domain, SPAN("mail.example.org")));
+    assert_true(span_eq(card->contact_domain, SPAN("example.org")));
+    assert_true(span_eq(card->contact_name, SPAN("anna meier")));
+    assert_int_equal(card->contact_looks.count, 2);
+    assert_int_equal(card->people.count, 1);
+    assert_int_equal(card->tls.n, 0); /* in clear */
+    struct ipc_list_iter iter = ipc_list_start(card->people);
+    struct span item;
+    assert_true(ipc_list_next(&iter, &item) && span_eq(item, SPAN("cc@example.net")));
+}
+
 static void a_letter_as_the_keeper_and_the_desk_see_it(void **state) {
     (void)state;
     struct buf raw SD_CLEANUP(buf_free) = buf_new(1 << 20);
     struct rig_record record;
     assert_reply(TO_SUPPORT, "X-Test: files\r\nSubject: x\r\n\r\n..dot\r\n.\r\n", "250 2.0.0 Accepted as ");
     assert_int_equal(rig_records(&rig, 0, &raw, &record), 1);
-    assert_int_equal(record.header.version, 1);
+    assert_int_equal(record.header.version, 2);
     assert_true(span_eq(record.header.queue, SPAN("support")));
     assert_int_equal(record.header.disposition, DISPOSITION_ACCEPT);
     assert_int_equal(record.header.trust, TRUST_VERIFIED);
@@ -93,6 +108,7 @@ static void a_letter_as_the_keeper_and_the_desk_see_it(void **state) {
     assert_int_equal(record.card.attachment_keys.count, 2);
     assert_int_equal(record.card.attachment_digests.count, 2);
     assert_int_equal(record.card.tokens.count, 0);
+    assert_contact(&record);
     assert_facet(&record, FACET_TEXT, 0, "the text");
     assert_facet(&record, FACET_FILE, 0, "file zero");
     assert_facet(&record, FACET_FILE, 1, "file one");

@@ -4,6 +4,7 @@
 #include "edge/card_sealer.h"
 #include "edge/intake.h"
 
+#define CARD_VERSION 2                       /* of the adoption card, cards.def */
 #define FACET_MAX ((size_t)26 * 1024 * 1024) /* cards.def: PAYLOAD of a facet */
 
 struct facet_iter {
@@ -141,7 +142,7 @@ static enum sd_err put_facets(struct buf *to, const struct adoption *a, const st
 
 static enum sd_err put_header(const struct letter *letter, const struct intake_key *key, const struct adoption *a,
                               struct span queue, struct ipc_out *to) {
-    struct cards_intake_header_v1 header = {.version = 1,
+    struct cards_intake_header_v1 header = {.version = CARD_VERSION,
                                             .object = span_of(a->object.b, sizeof a->object.b),
                                             .key_id = span_of(key->id, sizeof key->id),
                                             .queue = queue,
@@ -158,7 +159,7 @@ static enum sd_err put_header(const struct letter *letter, const struct intake_k
 static enum sd_err put_card(const struct letter *letter, const struct intake_key *key, const struct adoption *a,
                             struct ipc_list tokens, struct span header, struct buf *to) {
     struct ipc_out plain SD_CLEANUP(ipc_out_free) = ipc_card_new(64 * 1024);
-    struct cards_adoption_v1 card = {.object_key = secret_span(&a->object_key),
+    struct cards_adoption_v2 card = {.object_key = secret_span(&a->object_key),
                                      .attachment_keys = a->keys,
                                      .source_digest = span_of(letter->source_digest.b, SHA256_BYTES),
                                      .attachment_digests = a->digests,
@@ -166,8 +167,16 @@ static enum sd_err put_card(const struct letter *letter, const struct intake_key
                                      .message_id_hash = letter->message_id_hash,
                                      .reference_hashes = letter->reference_hashes,
                                      .tokens = tokens,
-                                     .automatic = letter->automatic};
-    enum sd_err err = cards_adoption_v1_encode(&plain, &card);
+                                     .automatic = letter->automatic,
+                                     .signals = letter->signals,
+                                     .weight = letter->weight,
+                                     .trust_domain = letter->trust_domain,
+                                     .contact_domain = letter->contact_domain,
+                                     .contact_name = letter->contact_name,
+                                     .contact_looks = letter->contact_looks,
+                                     .people = letter->people,
+                                     .tls = letter->tls};
+    enum sd_err err = cards_adoption_v2_encode(&plain, &card);
     return err ? err : card_seal(key, header, buf_span(&plain.body), to);
 }
 

@@ -21,6 +21,12 @@ struct letter {
     struct span message_id_hash;
     struct ipc_list reference_hashes;
     bool automatic;
+    /* What the keeper goes on from: as inspect.judge answers them. */
+    uint64_t signals;
+    uint32_t weight;
+    struct span trust_domain, contact_domain, contact_name;
+    struct ipc_list contact_looks, people;
+    struct span tls; /* of the inbound hop; empty: in clear */
 };
 
 /*

@@ -97,7 +97,7 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
     struct rig_worker *worker = ctx;
     struct rig *rig = worker->rig;
     struct buf facets SD_CLEANUP(buf_free) = buf_new(32 * 1024 * 1024);
-    struct buf cuts SD_CLEANUP(buf_free) = buf_new(1024);
+    struct buf cuts SD_CLEANUP(buf_free) = buf_new(1024), contact SD_CLEANUP(buf_free) = buf_new(1024);
     struct inspect_judge_rep rep = {.disposition = DISPOSITION_ACCEPT,
                                     .trust = TRUST_VERIFIED,
                                     .state = OBJECT_CLEAN,
@@ -105,7 +105,16 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
                                     .verdict = SPAN("{}"),
                                     .prepend = SPAN("Authentication-Results: mx.sealdesk.example; none\r\n"),
                                     .from_address = SPAN("a@example.org"),
-                                    .message_id_hash = span_of(hash, sizeof hash)};
+                                    .message_id_hash = span_of(hash, sizeof hash),
+                                    .signals = RIG_SIGNALS,
+                                    .weight = RIG_WEIGHT,
+                                    .trust_domain = SPAN("mail.example.org"),
+                                    .contact_domain = SPAN("example.org"),
+                                    .contact_name = SPAN("anna meier")};
+    ipc_list_add(&rep.contact_looks, &contact, SPAN("example"));
+    ipc_list_add(&rep.contact_looks, &contact, SPAN("exarnple"));
+    struct buf people SD_CLEANUP(buf_free) = buf_new(1024);
+    ipc_list_add(&rep.people, &people, SPAN("cc@example.net"));
     pthread_mutex_lock(&rig->lock);
     remember(rig, req);
     worker->judged++;
@@ -320,7 +329,7 @@ static void open_record(struct rig *rig, struct span body, struct rig_record *re
     must(cards_intake_header_v1_decode(record.header, NULL, &ret->header) == SD_OK);
     must(hpke_open(&rig->private_key, SPAN("sealdesk intake v1"), record.header, record.sealed_card, &ret->card_plain) ==
          SD_OK);
-    must(cards_adoption_v1_decode(buf_span(&ret->card_plain), NULL, &ret->card) == SD_OK);
+    must(cards_adoption_v2_decode(buf_span(&ret->card_plain), NULL, &ret->card) == SD_OK);
     ret->facets = record.facets;
 }
 

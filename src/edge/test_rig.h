@@ -8,6 +8,7 @@
 #ifndef SD_EDGE_TEST_RIG_H
 #define SD_EDGE_TEST_RIG_H
 
+#include "auth/policy.h"
 #include "edge/edge.h"
 #include "edge/seal_letter.h"
 
@@ -41,6 +42,10 @@ struct rig {
     size_t recipient_count;
 };
 
+/* What the fake inspector says about every sender. */
+#define RIG_SIGNALS (UINT64_C(1) << AUTH_SIGNAL_REPLY_TO_ELSEWHERE)
+#define RIG_WEIGHT 10
+
 /* hostname mx.sealdesk.example; queues support, billing @sealdesk.example; default limits. */
 void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig); /* removes the directory */
@@ -57,7 +62,7 @@ size_t rig_judged(struct rig *rig, size_t worker);
 struct rig_record {
     struct span header_raw;
     struct cards_intake_header_v1 header;
-    struct cards_adoption_v1 card;
+    struct cards_adoption_v2 card;
     struct buf card_plain;
     struct span facets;
 };

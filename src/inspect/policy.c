@@ -112,6 +112,7 @@ enum sd_err policy_read(const struct config *config, struct arena *arena, struct
     err = err ? err : read_networks(config, arena, &p);
     if (err == SD_OK && policy_weights(span_cstr(config_text(config, "trust.weights")), p.weights, &wrong) != SD_OK)
         err = cannot_read("trust.weights", wrong);
+    err = err ? err : auth_policy_prepare(&p, arena);
     if (err == SD_OK)
         *ret = p;
     return err;
