@@ -7,8 +7,6 @@
 #include <sys/socket.h>
 
 #define BUCKETS 1024
-#define RECORDS_MAX 512                 /* dns.def */
-#define RECORDS_BYTES_MAX (size_t)60000 /* with lengths, so that the reply's body holds them */
 #define IDLE_MS 60000
 
 struct waiter {
@@ -106,7 +104,7 @@ static void finish(struct lookup *l, const struct dns_query_rep *rep) {
 /* More than a message holds is SD_ERR_LIMIT: no answer that could be cut short. */
 static enum sd_err copy_records(const struct resolver_answer *answer, struct buf *raw, struct ipc_list *list_of) {
     for (size_t i = 0; answer->records && answer->records[i]; i++) {
-        if (i == RECORDS_MAX || answer->bytes[i] < 0)
+        if (i == LOOKUP_RECORDS_MAX || answer->bytes[i] < 0)
             return SD_ERR_LIMIT;
         ipc_list_add(list_of, raw, span_of(answer->records[i], (size_t)answer->bytes[i]));
     }
@@ -115,7 +113,7 @@ static enum sd_err copy_records(const struct resolver_answer *answer, struct buf
 
 static void answered(void *ctx, const struct resolver_answer *answer) {
     struct lookup *l = ctx;
-    struct buf raw SD_CLEANUP(buf_free) = buf_new(RECORDS_BYTES_MAX);
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(LOOKUP_RECORDS_BYTES_MAX);
     struct dns_query_rep rep = {.outcome = (uint8_t)answer->outcome, .secure = answer->secure, .ttl_s = answer->ttl_s};
     if (copy_records(answer, &raw, &rep.records) != SD_OK)
         rep = (struct dns_query_rep){.outcome = DNS_TEMPFAIL};

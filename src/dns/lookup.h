@@ -6,6 +6,9 @@
 #include "dns/resolver.h"
 #include "dns/service.h"
 
+#define LOOKUP_RECORDS_MAX 512                 /* dns.def */
+#define LOOKUP_RECORDS_BYTES_MAX (size_t)60000 /* with lengths, so that the reply's body holds them */
+
 struct lookups;
 
 enum sd_err lookups_new(struct resolver *resolver, struct cache *cache, struct lookups **ret) SD_MUST_CHECK;

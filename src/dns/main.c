@@ -37,27 +37,38 @@ static void read_anchor(const char *path, struct buf *to) {
     }
 }
 
+static enum sd_err read_local(const char *path, struct local **ret) {
+    struct buf zone SD_CLEANUP(buf_free) = buf_new(ZONE_BYTES_MAX);
+    size_t line = 0;
+    enum sd_err err = file_read(path, &zone);
+    if (err)
+        log_error("dns.setup", "dns.local_data cannot be read error=%s", sd_err_name(err));
+    else if ((err = local_new(buf_span(&zone), ret, &line)))
+        log_error("dns.setup", "key=dns.local_data line=%zu error=%s", line, sd_err_name(err));
+    return err == SD_ERR_NOMEM ? err : err ? SD_ERR_CONFIG : SD_OK;
+}
+
+static enum sd_err make_resolver(const struct config *config, struct resolver **ret) {
+    struct buf anchor SD_CLEANUP(buf_free) = buf_new(ANCHOR_BYTES_MAX);
+    struct resolver_settings settings = {.forwarders = config_text(config, "dns.resolver")};
+    if (!(*settings.forwarders && on_loopback(settings.forwarders)))
+        read_anchor(config_text(config, "dns.trust_anchor"), &anchor);
+    settings.anchor = buf_span(&anchor);
+    return resolver_new(&settings, ret);
+}
+
 static enum sd_err prepare(struct role_ctx *ctx) {
     const struct config *config = role_config(ctx);
     const char *local_data = config_text(config, "dns.local_data");
-    struct buf zone SD_CLEANUP(buf_free) = buf_new(ZONE_BYTES_MAX);
-    struct buf anchor SD_CLEANUP(buf_free) = buf_new(ANCHOR_BYTES_MAX);
     struct resolver *resolver = NULL;
-    struct resolver_settings settings = {.forwarders = config_text(config, "dns.resolver"), .local_only = *local_data != 0};
-    enum sd_err err = settings.local_only ? file_read(local_data, &zone) : SD_OK;
-    if (err) {
-        log_error("dns.setup", "dns.local_data cannot be read error=%s", sd_err_name(err));
-        return SD_ERR_CONFIG;
-    }
-    if (!settings.local_only && !(*settings.forwarders && on_loopback(settings.forwarders)))
-        read_anchor(config_text(config, "dns.trust_anchor"), &anchor);
-    settings.anchor = buf_span(&anchor);
-    settings.local_data = buf_span(&zone);
-    err = resolver_new(&settings, &resolver);
+    struct local *local = NULL;
+    enum sd_err err = *local_data ? read_local(local_data, &local) : make_resolver(config, &resolver);
     if (err == SD_OK)
-        err = service_new(resolver, &service);
-    if (err)
+        err = service_new(resolver, local, &service);
+    if (err) {
         resolver_free(&resolver);
+        local_free(&local);
+    }
     return err;
 }
 

@@ -181,7 +181,9 @@ static const char zone[] = "; what the tests know\n"
                            "loop1.example. 60 IN CNAME loop2.example.\n"
                            "loop2.example. 60 IN CNAME loop1.example.\n"
                            "odd\\032name.example. 60 IN A 192.0.2.7\n"
-                           "x.test. 60 IN A 192.0.2.8\n";
+                           "x.test. 60 IN A 192.0.2.8\n"
+                           "*.attacker.example. 60 IN TXT \"v=spf1 +all\"\n"
+                           "broken.example. TIMEOUT\n";
 
 static void test_found(void **state) {
     struct running *r = *state;
@@ -230,6 +232,13 @@ static void test_cname(void **state) {
     assert_int_equal(ask(r, "alias.example", DNS_CNAME).outcome, DNS_FOUND);
     assert_int_equal(ask(r, "dangling.example", DNS_A).outcome, DNS_NXDOMAIN);
     assert_int_equal(ask(r, "loop1.example", DNS_A).outcome, DNS_TEMPFAIL);
+}
+
+static void test_wildcard_and_failure(void **state) {
+    struct running *r = *state;
+    assert_int_equal(ask(r, "a.b.attacker.example", DNS_TXT).outcome, DNS_FOUND);
+    assert_int_equal(ask(r, "attacker.example", DNS_TXT).outcome, DNS_NODATA);
+    assert_int_equal(ask(r, "broken.example", DNS_TXT).outcome, DNS_TEMPFAIL);
 }
 
 static void test_names_that_cannot_exist(void **state) {
@@ -419,6 +428,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_txt),
         cmocka_unit_test(test_void),
         cmocka_unit_test(test_cname),
+        cmocka_unit_test(test_wildcard_and_failure),
         cmocka_unit_test(test_names_that_cannot_exist),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_bad_peer),

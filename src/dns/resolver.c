@@ -11,11 +11,9 @@
 #define CLASS_IN 1
 #define RCODE_NOERROR 0
 #define RCODE_NXDOMAIN 3
-#define CNAME_HOPS_MAX 8 /* as many as public resolvers follow */
 
 struct resolver {
     struct ub_ctx *ub;
-    bool local_only;
 };
 
 struct resolver_query {
@@ -23,9 +21,6 @@ struct resolver_query {
     resolver_callback *callback;
     void *ctx;
     int id;
-    uint16_t type;
-    unsigned hops;
-    uint32_t ttl_s; /* the shortest on the way */
 };
 
 /* The library's own defaults are for a program that asks now and then. */
@@ -37,7 +32,7 @@ static const char *const options[][2] = {
     {"cache-max-ttl:", "86400"},    {"hide-identity:", "yes"},
 };
 
-/* Names that libunbound answers itself (RFC 6303, RFC 6761); a forwarder or local data may know them. */
+/* Names that libunbound answers itself (RFC 6303, RFC 6761); a forwarder may know them. */
 static const char *const forwarder_options[][2] = {
     {"unblock-lan-zones:", "yes"},
     {"insecure-lan-zones:", "yes"},
@@ -81,11 +76,6 @@ static enum sd_err add_anchor(void *ctx, const char *record) {
     return taken(ub_ctx_add_ta(ctx, record), "dns.trust_anchor");
 }
 
-/* libunbound reports a line that it cannot read as lack of memory. */
-static enum sd_err add_record(void *ctx, const char *record) {
-    return ub_ctx_data_add(ctx, record) == 0 ? SD_OK : SD_ERR_CONFIG;
-}
-
 static enum sd_err remove_builtin_zones(struct ub_ctx *ub) {
     enum sd_err err = SD_OK;
     for (size_t i = 0; i < SD_COUNT(builtin_zones) && err == SD_OK; i++)
@@ -103,7 +93,7 @@ static enum sd_err add_lines(struct ub_ctx *ub, struct span file, zone_add *add,
 
 /* Options, forwarders and anchors come before zones: the first zone makes the library settle its configuration. */
 static enum sd_err set_up(struct resolver *r, const struct resolver_settings *settings) {
-    bool own_names = settings->local_only || *settings->forwarders;
+    bool own_names = *settings->forwarders;
     enum sd_err err = taken(ub_ctx_debugout(r->ub, NULL), "log"); /* it would print names that letters brought */
     if (err == SD_OK)
         err = taken(ub_ctx_async(r->ub, 1), "threads");
@@ -117,10 +107,6 @@ static enum sd_err set_up(struct resolver *r, const struct resolver_settings *se
         err = add_lines(r->ub, settings->anchor, add_anchor, "dns.trust_anchor");
     if (err == SD_OK && own_names)
         err = remove_builtin_zones(r->ub);
-    if (err == SD_OK && settings->local_only)
-        err = taken(ub_ctx_zone_add(r->ub, ".", "static"), "dns.local_data");
-    if (err == SD_OK)
-        err = add_lines(r->ub, settings->local_data, add_record, "dns.local_data");
     return err;
 }
 
@@ -128,7 +114,6 @@ enum sd_err resolver_new(const struct resolver_settings *settings, struct resolv
     struct resolver *r = calloc(1, sizeof *r);
     if (!r)
         return SD_ERR_NOMEM;
-    r->local_only = settings->local_only;
     r->ub = ub_ctx_create();
     enum sd_err err = r->ub ? set_up(r, settings) : SD_ERR_NOMEM;
     if (err)
@@ -164,65 +149,31 @@ static enum dns_outcome outcome_of(int err, const struct ub_result *result) {
     return result->havedata ? DNS_FOUND : DNS_NODATA;
 }
 
-static uint32_t shorter_ttl(const struct resolver_query *query, const struct ub_result *result) {
-    uint32_t ttl_s = result && result->ttl > 0 ? (uint32_t)result->ttl : 0;
-    return ttl_s < query->ttl_s ? ttl_s : query->ttl_s;
-}
-
-static void answered(void *data, int err, struct ub_result *result);
-
-static int ask(struct resolver_query *query, const struct question *question) {
-    char text[QUESTION_TEXT_BYTES];
-    question_text(question, text);
-    return ub_resolve_async(query->resolver->ub, text, question->type, CLASS_IN, query, answered, &query->id);
-}
-
-/* libunbound follows CNAMEs but for those of local data, where it stops at the first (RFC 1034 §3.6.2 asks to go on). */
-static bool ends_at_local_cname(const struct resolver_query *query, enum dns_outcome outcome, const struct ub_result *result) {
-    return query->resolver->local_only && outcome == DNS_NODATA && result->canonname && query->type != DNS_CNAME;
-}
-
-static bool follow(struct resolver_query *query, const struct ub_result *result) {
-    struct question next;
-    if (query->hops++ >= CNAME_HOPS_MAX || question_from_text(result->canonname, query->type, &next))
-        return false;
-    query->ttl_s = shorter_ttl(query, result);
-    return ask(query, &next) == 0;
-}
-
-static void deliver(struct resolver_query *query, enum dns_outcome outcome, const struct ub_result *result) {
-    struct resolver_answer answer = {.outcome = outcome, .ttl_s = shorter_ttl(query, result)};
-    if (outcome != DNS_TEMPFAIL)
+static void answered(void *data, int err, struct ub_result *result) {
+    struct resolver_query *query = data;
+    struct resolver_answer answer = {.outcome = outcome_of(err, result)};
+    if (answer.outcome != DNS_TEMPFAIL) {
         answer.secure = result->secure;
-    if (outcome == DNS_FOUND) {
+        answer.ttl_s = result->ttl > 0 ? (uint32_t)result->ttl : 0;
+    }
+    if (answer.outcome == DNS_FOUND) {
         answer.records = result->data;
         answer.bytes = result->len;
     }
     query->callback(query->ctx, &answer);
     free(query);
-}
-
-static void answered(void *data, int err, struct ub_result *result) {
-    struct resolver_query *query = data;
-    enum dns_outcome outcome = outcome_of(err, result);
-    bool goes_on = false;
-    if (ends_at_local_cname(query, outcome, result)) {
-        goes_on = follow(query, result);
-        outcome = DNS_TEMPFAIL; /* a loop, or a chain that is too long */
-    }
-    if (!goes_on)
-        deliver(query, outcome, result);
     ub_resolve_free(result);
 }
 
 enum sd_err resolver_ask(struct resolver *resolver, const struct question *question, resolver_callback *callback, void *ctx,
                          struct resolver_query **ret) {
+    char text[QUESTION_TEXT_BYTES];
     struct resolver_query *query = malloc(sizeof *query);
     if (!query)
         return SD_ERR_NOMEM;
-    *query = (struct resolver_query){
-        .resolver = resolver, .callback = callback, .ctx = ctx, .type = question->type, .ttl_s = UINT32_MAX};
-    if (ask(query, question) != 0) {
+    *query = (struct resolver_query){.resolver = resolver, .callback = callback, .ctx = ctx};
+    question_text(question, text);
+    if (ub_resolve_async(resolver->ub, text, question->type, CLASS_IN, query, answered, &query->id) != 0) {
         free(query);
         return SD_ERR_IO;
     }

@@ -14,8 +14,6 @@ struct resolver;
 struct resolver_settings {
     const char *forwarders; /* IP@PORT, comma-separated; "": ask from the root servers on */
     struct span anchor;     /* DNSSEC trust anchor, zone-file lines; empty: nothing is secure */
-    struct span local_data; /* zone.h */
-    bool local_only;        /* what local_data does not have does not exist */
 };
 
 /* Records of an answer, borrowed for the time of the callback. */

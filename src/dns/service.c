@@ -16,7 +16,8 @@
 #define SERVICE_STATE 1
 
 struct service {
-    struct resolver *resolver;
+    struct resolver *resolver; /* NULL with local data */
+    struct local *local;
     struct cache *cache;
     struct lookups *lookups;
     int wake;
@@ -31,6 +32,13 @@ struct service {
 #define IPC_TABLE dns_ops
 #include "core/ipc/gen_dispatch.h"
 
+static void answer_locally(const struct service *s, const struct question *question, struct ipc_call *call) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(LOOKUP_RECORDS_BYTES_MAX);
+    struct dns_query_rep rep;
+    local_answer(s->local, question, &raw, &rep);
+    lookup_answer(call, &rep);
+}
+
 enum sd_err dns_on_query(void *ctx, struct ipc_call *call, const struct dns_query_req *req) {
     struct service *s = ctx;
     struct question question;
@@ -38,6 +46,10 @@ enum sd_err dns_on_query(void *ctx, struct ipc_call *call, const struct dns_quer
     enum sd_err err = question_make(req->name, req->type, &question);
     if (err == SD_ERR_UNSUPPORTED)
         return err;
+    if (err == SD_OK && s->local) {
+        answer_locally(s, &question, call);
+        return SD_OK;
+    }
     if (err == SD_OK && !cache_get(s->cache, &question, clock_mono_ns(), &rep)) {
         if (lookups_join(s->lookups, &question, call) == SD_OK)
             return SD_OK;
@@ -47,12 +59,13 @@ enum sd_err dns_on_query(void *ctx, struct ipc_call *call, const struct dns_quer
     return SD_OK;
 }
 
-enum sd_err service_new(struct resolver *resolver, struct service **ret) {
+enum sd_err service_new(struct resolver *resolver, struct local *local, struct service **ret) {
     struct service *s = calloc(1, sizeof *s);
     if (!s)
         return SD_ERR_NOMEM;
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->resolver = resolver;
+    s->local = local;
     (void)pthread_mutex_init(&s->lock, NULL);
     enum sd_err err = s->wake < 0 ? sd_err_from_errno(errno) : cache_new(&s->cache);
     if (err == SD_OK)
@@ -133,7 +146,7 @@ void *service_run(void *service) {
         size_t n = s->peer_count;
         for (size_t i = 0; i < n; i++)
             polled[i] = (struct pollfd){.fd = ipc_conn_fd(s->peers[i]), .events = POLLIN};
-        polled[n] = (struct pollfd){.fd = resolver_fd(s->resolver), .events = POLLIN};
+        polled[n] = (struct pollfd){.fd = s->resolver ? resolver_fd(s->resolver) : -1, .events = POLLIN};
         polled[n + 1] = (struct pollfd){.fd = s->wake, .events = POLLIN};
         if (poll(polled, n + 2, deadline_left_ms(next)) <= 0)
             continue;

@@ -5,6 +5,7 @@
 #ifndef SD_DNS_SERVICE_H
 #define SD_DNS_SERVICE_H
 
+#include "dns/local.h"
 #include "dns/resolver.h"
 
 #define SERVICE_PEERS_MAX 80         /* 64 inspectors, the courier, and those that are being replaced */
@@ -15,8 +16,8 @@
 
 struct service;
 
-/* Takes the resolver. */
-enum sd_err service_new(struct resolver *resolver, struct service **ret) SD_MUST_CHECK;
+/* One of the two answers: with local data there is no resolver. Takes it when it succeeds. */
+enum sd_err service_new(struct resolver *resolver, struct local *local, struct service **ret) SD_MUST_CHECK;
 /* Another thread may add a peer at any time. Owns fd. */
 enum sd_err service_add_peer(struct service *service, uint32_t peer, uint16_t instance, int fd) SD_MUST_CHECK;
 /* The thread: never returns. */
