@@ -59,6 +59,10 @@ struct dkim_signature {
  * sentence fragment says why it cannot be used; NULL: it can. */
 const char *dkim_signature_parse(struct span body, struct dkim_signature *ret);
 
+/* Its parts that ARC fields have too, each as above: a=, b=, d=, s=, t=; then bh=, c=, h= (may be empty), l=, q=, x=. */
+const char *dkim_take_signer(const struct dkim_tags *tags, struct dkim_signature *ret);
+const char *dkim_take_coverage(const struct dkim_tags *tags, struct dkim_signature *ret);
+
 /* A key record (§3.6.1). */
 struct dkim_key {
     bool is_ed25519;
@@ -87,8 +91,8 @@ struct dkim_sink {
 void dkim_canon_body(struct span body, bool relaxed, struct dkim_sink *sink);
 
 /*
- * §5.4.2: the fields that h= names, each name taking the next one from the bottom up. *ret_repeated: a field that may occur
- * once only (RFC 5322 §3.6, RFC 2045) is signed and has a further, unsigned occurrence.
+ * §5.4.2: the fields that h= names, each name taking the next one from the bottom up; an empty name takes none. *ret_repeated:
+ * a field that may occur once only (RFC 5322 §3.6, RFC 2045) is signed and has a further, unsigned occurrence.
  */
 enum sd_err dkim_canon_fields(const struct mail_header *header, struct span names, bool relaxed, struct buf *to,
                               bool *ret_repeated) SD_MUST_CHECK;

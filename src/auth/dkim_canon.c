@@ -224,11 +224,11 @@ enum sd_err dkim_canon_fields(const struct mail_header *header, struct span name
         return SD_ERR_LIMIT;
     for (struct span_split s = span_split_start(names); span_split_next(&s, ':', &name);) {
         name = span_trim(name);
-        if (name.n == 0 || ++count > DKIM_MAX_HEADER_NAMES)
+        if (++count > DKIM_MAX_HEADER_NAMES)
             return SD_ERR_PARSE;
         size_t at = next_field(header, name, taken);
         if (at == header->count)
-            continue; /* §5.4: a name without a field signs its absence */
+            continue; /* §5.4: a name without a field, or an empty one, signs its absence */
         taken[at] = true;
         dkim_canon_header(header->fields[at].raw, relaxed, true, to);
     }

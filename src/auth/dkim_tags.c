@@ -100,13 +100,13 @@ static bool take_mode(struct span text, bool *ret_relaxed) {
 }
 
 /* c= header "/" body; the body's is simple when it is left out, both when c= is (§3.5). */
-static bool take_canonicalization(struct span value, struct dkim_signature *s) {
-    size_t slash = span_find(value, '/');
-    if (value.n == 0)
+static bool take_canonicalization(const struct dkim_tag *tag, struct dkim_signature *s) {
+    if (!tag)
         return true;
-    if (!take_mode(span_trim(span_sub(value, 0, slash)), &s->header_relaxed))
+    size_t slash = span_find(tag->value, '/');
+    if (!take_mode(span_trim(span_sub(tag->value, 0, slash)), &s->header_relaxed))
         return false;
-    return slash == value.n || take_mode(span_trim(span_from(value, slash + 1)), &s->body_relaxed);
+    return slash == tag->value.n || take_mode(span_trim(span_from(tag->value, slash + 1)), &s->body_relaxed);
 }
 
 static bool take_number(const struct dkim_tags *tags, const char *name, bool *ret_has, uint64_t *ret) {
@@ -115,46 +115,51 @@ static bool take_number(const struct dkim_tags *tags, const char *name, bool *re
     return !tag || span_to_u64(tag->value, ret) == SD_OK;
 }
 
-static void take_names(const struct dkim_tags *tags, struct dkim_signature *s) {
-    struct span identity = dkim_tag_value(tags, "i");
-    size_t at = span_rfind(identity, '@');
+const char *dkim_take_signer(const struct dkim_tags *tags, struct dkim_signature *s) {
     s->algorithm = algorithm_of(dkim_tag_value(tags, "a"));
     s->domain = dkim_tag_value(tags, "d");
     s->selector = dkim_tag_value(tags, "s");
-    s->identity_domain = at < identity.n ? span_from(identity, at + 1) : identity;
-    s->names = dkim_tag_value(tags, "h");
-    s->body_hash = dkim_tag_value(tags, "bh");
+    if (dkim_tag(tags, "b"))
+        s->signature = *dkim_tag(tags, "b");
+    if (dkim_tag_value(tags, "a").n == 0 || s->domain.n == 0 || s->selector.n == 0 || s->signature.value.n == 0)
+        return "a required tag is missing";
+    return take_number(tags, "t", &s->has_time, &s->time_s) ? NULL : "t= is not a number";
 }
 
-static const char *take_rest(const struct dkim_tags *tags, struct dkim_signature *s) {
+const char *dkim_take_coverage(const struct dkim_tags *tags, struct dkim_signature *s) {
     const struct dkim_tag *query = dkim_tag(tags, "q");
-    if (!take_canonicalization(dkim_tag_value(tags, "c"), s))
+    s->names = dkim_tag_value(tags, "h");
+    s->body_hash = dkim_tag_value(tags, "bh");
+    if (!dkim_tag(tags, "h") || s->body_hash.n == 0)
+        return "a required tag is missing";
+    if (!take_canonicalization(dkim_tag(tags, "c"), s))
         return "c= names an unknown canonicalisation";
     if (!take_number(tags, "l", &s->has_length, &s->length))
         return "l= is not a number";
-    if (!take_number(tags, "t", &s->has_time, &s->time_s) || !take_number(tags, "x", &s->has_expiry, &s->expiry_s))
-        return "t= or x= is not a number";
+    if (!take_number(tags, "x", &s->has_expiry, &s->expiry_s))
+        return "x= is not a number";
     if (query && !dkim_list_has(query->value, SPAN("dns/txt")))
         return "q= names no known way to get the key";
-    if (dkim_tag(tags, "i") && s->identity_domain.n == 0)
-        return "i= has no domain";
     return NULL;
 }
 
 const char *dkim_signature_parse(struct span body, struct dkim_signature *ret) {
-    static const char *const required[] = {"a", "b", "bh", "d", "h", "s"};
     struct dkim_tags tags;
     *ret = (struct dkim_signature){0};
     if (dkim_tags_parse(body, &tags))
         return "the tag list has a syntax error";
-    take_names(&tags, ret);
+    struct span identity = dkim_tag_value(&tags, "i");
+    size_t at = span_rfind(identity, '@');
+    const char *why = dkim_take_signer(&tags, ret);
+    why = why ? why : dkim_take_coverage(&tags, ret);
+    ret->identity_domain = at < identity.n ? span_from(identity, at + 1) : identity;
     if (!span_eq(dkim_tag_value(&tags, "v"), SPAN("1")))
         return "v= is not 1";
-    for (size_t i = 0; i < SD_COUNT(required); i++)
-        if (dkim_tag_value(&tags, required[i]).n == 0)
-            return "a required tag is missing";
-    ret->signature = *dkim_tag(&tags, "b");
-    return take_rest(&tags, ret);
+    if (!why && ret->names.n == 0)
+        return "a required tag is missing";
+    if (!why && dkim_tag(&tags, "i") && ret->identity_domain.n == 0)
+        return "i= has no domain";
+    return why;
 }
 
 /* §3.6.1: v= comes first if it is there; unknown tags and flags are ignored; k= is rsa when it is absent. */

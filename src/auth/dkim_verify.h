@@ -2,14 +2,7 @@
 #ifndef SD_AUTH_DKIM_VERIFY_H
 #define SD_AUTH_DKIM_VERIFY_H
 
-#include "auth/dkim.h"
-
-struct dkim_candidate {
-    const struct mail_field *field;
-    struct dkim_signature signature;
-    struct span key_name;        /* selector._domainkey.domain; empty when no key needs to be asked for */
-    struct dkim_verdict verdict; /* as far as the field alone decides it */
-};
+#include "auth/dkim_check.h"
 
 struct dkim_candidates {
     const struct mail_message *message;
