@@ -192,6 +192,12 @@ enum sd_err keeper_on_person(SD_UNUSED void *ctx, struct ipc_call *call, const s
     return SD_OK;
 }
 
+enum sd_err keeper_on_domain_tag(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_domain_tag_req *req) {
+    uint8_t tag[16] = {'t', (uint8_t)req->domain.n};
+    keeper_domain_tag_reply(call, &(struct keeper_domain_tag_rep){.tag = span_of(tag, sizeof tag)});
+    return SD_OK;
+}
+
 /* ---- channels: a thread each ---- */
 
 #define CHANNELS_MAX 2

@@ -42,6 +42,10 @@ enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret
 enum sd_err object_add(struct keeper *k, struct span id, const struct object_facts *facts, struct span key, struct span digest,
                        struct span ticket, bool opened_ticket) SD_MUST_CHECK;
 
+/* The keyed hash by which messages of a sender's domain, a lower-case A-label, are found. */
+#define DOMAIN_TAG_BYTES 16
+enum sd_err domain_tag(struct keeper *k, struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]) SD_MUST_CHECK;
+
 /* One record as it is listed: with the person's name, as far as there still is one. */
 enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) SD_MUST_CHECK;
 

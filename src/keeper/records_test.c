@@ -183,6 +183,9 @@ CALL(history_theirs, RIG_DESK, history, .token = TOKEN, ORIGIN, .ticket = ID(the
 CALL(history_nobody, RIG_DESK, history, .token = NO_TOKEN, ORIGIN, .ticket = ID(mine.ticket))
 CALL(person_good, RIG_DESK, person, .token = TOKEN, ORIGIN, .person = SPAN("agent@example.test"))
 CALL(person_nobody, RIG_DESK, person, .token = NO_TOKEN, ORIGIN, .person = SPAN("agent@example.test"))
+CALL(search_good, RIG_DESK, domain_tag, .token = TOKEN, ORIGIN, .domain = SPAN("Customer.example"))
+CALL(search_odd, RIG_DESK, domain_tag, .token = TOKEN, ORIGIN, .domain = SPAN("a@customer.example"))
+CALL(search_nobody, RIG_DESK, domain_tag, .token = NO_TOKEN, ORIGIN, .domain = SPAN("customer.example"))
 CALL(redeem_good, RIG_COURIER, redeem, .warrant = ID(warrant))
 CALL(redeem_none, RIG_COURIER, redeem, .warrant = ID(strange))
 CALL(deferred, RIG_COURIER, delivered, .warrant = ID(warrant), .state = DELIVERY_DEFERRED, .status = SPAN("4.4.1"))
@@ -257,6 +260,9 @@ static const struct {
     {"history", history_nobody, SD_ERR_DENIED, "person", "history", "refused", "no-session"},
     {"person", person_good, SD_OK, NULL, NULL, NULL, NULL},
     {"person", person_nobody, SD_ERR_DENIED, NULL, NULL, NULL, NULL},
+    {"domain_tag", search_good, SD_OK, "person", "search", "granted", ""},
+    {"domain_tag", search_odd, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
+    {"domain_tag", search_nobody, SD_ERR_DENIED, "person", "search", "refused", "no-session"},
     {"redeem", redeem_good, SD_OK, "warrant", "redeem", "granted", ""},
     {"redeem", redeem_none, SD_ERR_DENIED, "warrant", "redeem", "refused", "no-warrant"},
     {"delivered", deferred, SD_OK, "warrant", "deferred", "failed", "in-clear 4.4.1"},
