@@ -3,6 +3,7 @@
 
 #include "core/ipc/keeper.h"
 #include "core/json_out.h"
+#include "sealdesk/gates.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static void put_lines(struct json_out *j, const char *key, struct span text) {
     json_end(j);
 }
 
-static void print_check(unsigned count, struct span problems, struct span warnings, bool json) {
+static void print_check(const struct settings *settings, unsigned count, struct span problems, struct span warnings,
+                        bool json) {
     struct buf out SD_CLEANUP(buf_free) = buf_new((size_t)256 * 1024);
     struct span_split split = span_split_start(warnings);
     struct span line;
@@ -46,11 +48,14 @@ static void print_check(unsigned count, struct span problems, struct span warnin
         json_bool(&j, "ok", count == 0);
         put_lines(&j, "problems", problems);
         put_lines(&j, "warnings", warnings);
+        gates_put_json(settings, &j);
         json_end(&j);
         (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
         return;
     }
     (void)fprintf(stderr, "%.*s", SPAN_FMT(problems));
+    gates_put_table(settings, &out);
+    (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
     while (span_split_next(&split, '\n', &line))
         if (line.n)
             (void)printf("warning: %.*s\n", SPAN_FMT(line));
@@ -66,7 +71,7 @@ static int check(const struct settings *settings, bool json) {
         warn_all(settings, w);
     bool good = p && w && fflush(p) == 0 && fflush(w) == 0;
     if (good)
-        print_check(count, span_of(problems, problem_bytes), span_of(warnings, warning_bytes), json);
+        print_check(settings, count, span_of(problems, problem_bytes), span_of(warnings, warning_bytes), json);
     if (p)
         (void)fclose(p);
     if (w)

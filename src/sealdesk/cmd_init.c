@@ -2,6 +2,7 @@
 #include "sealdesk/cli.h"
 
 #include "core/json_out.h"
+#include "sealdesk/gates.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -227,6 +228,7 @@ static void put_conf(const struct init_options *o, struct buf *to) {
     }
     if (o->queue_count == 0)
         buf_printf(to, "\nqueue \"support\" {\n    address = \"support@%s\"\n}\n", o->domains[0]);
+    gates_put_conf(to);
 }
 
 static enum sd_err write_new_file(const char *path, struct span bytes) {

@@ -19,36 +19,92 @@
 
 struct verify_options {
     struct common_options common;
-    const char *ip, *helo, *from, *file;
+    const char *ip, *helo, *from, *file, *at, *tls;
     char resolver[300];
 };
 
 static int verify_usage(void) {
-    (void)fprintf(stderr, "usage: sealdesk verify [-c CONF] [--resolver IP@PORT] --ip IP --helo NAME --from ADDR [FILE|-]\n"
-                          "  without FILE the envelope alone; a FILE with bare LF line ends is read as if they were CRLF\n");
+    (void)fprintf(stderr,
+                  "usage: sealdesk verify [-c CONF] [--resolver IP@PORT] [--at UNIXTIME] [--tls \"VERSION CIPHER\"] --ip IP "
+                  "--helo NAME --from ADDR [FILE|-]\n"
+                  "  without FILE the envelope alone; a FILE with bare LF line ends is read as if they were CRLF\n"
+                  "  --at: seconds since 1970, judged as of then; --tls: the hop was encrypted, such as \"TLSv1.3 "
+                  "TLS_AES_256_GCM_SHA384\"\n");
     return EXIT_USAGE;
 }
 
+static bool take_option(int option, struct verify_options *o) {
+    switch (option) {
+    case 'R':
+        (void)snprintf(o->resolver, sizeof o->resolver, "dns.resolver=%s", optarg);
+        o->common.overrides[o->common.override_count++] = o->resolver;
+        return true;
+    case 'I':
+        o->ip = optarg;
+        return true;
+    case 'H':
+        o->helo = optarg;
+        return true;
+    case 'F':
+        o->from = optarg;
+        return true;
+    case 'A':
+        o->at = optarg;
+        return true;
+    case 'T':
+        o->tls = optarg;
+        return true;
+    default:
+        return take_common_option(option, &o->common);
+    }
+}
+
 static bool parse_verify(int argc, char **argv, struct verify_options *o) {
-    static const struct option options[] = {
-        COMMON_LONG, {"resolver", 1, NULL, 'R'}, {"ip", 1, NULL, 'I'}, {"helo", 1, NULL, 'H'}, {"from", 1, NULL, 'F'}, {0}};
+    static const struct option options[] = {COMMON_LONG,
+                                            {"resolver", 1, NULL, 'R'},
+                                            {"ip", 1, NULL, 'I'},
+                                            {"helo", 1, NULL, 'H'},
+                                            {"from", 1, NULL, 'F'},
+                                            {"at", 1, NULL, 'A'},
+                                            {"tls", 1, NULL, 'T'},
+                                            {0}};
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {
-        if (option == 'R') {
-            (void)snprintf(o->resolver, sizeof o->resolver, "dns.resolver=%s", optarg);
-            o->common.overrides[o->common.override_count++] = o->resolver;
-        } else if (option == 'I')
-            o->ip = optarg;
-        else if (option == 'H')
-            o->helo = optarg;
-        else if (option == 'F')
-            o->from = optarg;
-        else if (!take_common_option(option, &o->common))
+    while (o->common.override_count + 2 < OVERRIDES_MAX &&
+           (option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1)
+        if (!take_option(option, o))
             return false;
-    }
     o->file = optind < argc ? argv[optind] : NULL;
     return o->ip && o->helo && o->from && optind + 1 >= argc;
+}
+
+#define AT_MAX_S 253402300799 /* the end of the year 9999: what a date in a message can say */
+
+/* Seconds since 1970; now without --at. */
+static bool parse_at(const char *text, int64_t *ret_ms) {
+    uint64_t seconds = 0;
+    if (!text) {
+        *ret_ms = clock_unix_ms();
+        return true;
+    }
+    if (span_to_u64(span_cstr(text), &seconds) || seconds > AT_MAX_S) {
+        (void)fprintf(stderr, "--at %s: not a number of seconds since 1970\n", text);
+        return false;
+    }
+    *ret_ms = (int64_t)seconds * 1000;
+    return true;
+}
+
+#define TLS_BYTES 64 /* inspect.def */
+
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384": two words. */
+static bool good_tls(const char *text) {
+    struct span tls = span_cstr(text);
+    size_t space = span_find(tls, ' ');
+    if (!text || (tls.n <= TLS_BYTES && space > 0 && space + 1 < tls.n && span_rfind(tls, ' ') == space && span_is_ascii(tls)))
+        return true;
+    (void)fprintf(stderr, "--tls %s: expected version and cipher, such as \"TLSv1.3 TLS_AES_256_GCM_SHA384\"\n", text);
+    return false;
 }
 
 static bool parse_ip(const char *text, uint8_t ip[16]) {
@@ -157,12 +213,15 @@ int cmd_verify(int argc, char **argv) {
     struct verify_options o = {0};
     struct buf letter SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
     uint8_t ip[16];
-    if (!parse_verify(argc, argv, &o) || o.common.override_count + 1 >= OVERRIDES_MAX)
+    int64_t received_ms = 0;
+    if (!parse_verify(argc, argv, &o))
         return verify_usage();
     if (!parse_ip(o.ip, ip)) {
         (void)fprintf(stderr, "--ip %s: not an IPv4 or IPv6 address\n", o.ip);
         return EXIT_USAGE;
     }
+    if (!parse_at(o.at, &received_ms) || !good_tls(o.tls))
+        return EXIT_USAGE;
     if (o.file && read_letter(o.file, &letter) != SD_OK)
         return EXIT_NO;
     (void)signal(SIGPIPE, SIG_IGN);
@@ -170,7 +229,8 @@ int cmd_verify(int argc, char **argv) {
     struct inspect_judge_req req = {.ip = span_of(ip, 16),
                                     .helo = span_cstr(o.helo),
                                     .mail_from = from,
-                                    .received_ms = clock_unix_ms(),
+                                    .tls = span_cstr(o.tls),
+                                    .received_ms = received_ms,
                                     .envelope_only = o.file == NULL,
                                     .letter = buf_span(&letter)};
     return judge(&o, &req);

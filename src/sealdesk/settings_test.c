@@ -1,5 +1,8 @@
 #include "sealdesk/settings.h"
 
+#include "auth/policy.h"
+#include "sealdesk/gates.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -96,9 +99,85 @@ static void the_check_sees_what_does_not_fit(SD_UNUSED void **state) {
     assert_int_equal(problems("main.domains=a.example"), 1); /* billing's domain is not ours any more */
 }
 
+static void every_element_about_senders_is_read(SD_UNUSED void **state) {
+    static const char *const right[] = {"gates.open=none",
+                                        "gates.append=failed, verified",
+                                        "trust.weights=link-mismatch=0, stranger = 1000",
+                                        "trust.protected_domains=b.example, xn--bcher-kva.example,",
+                                        "trust.protected_names=Jane Boss <jane@b.example>, B Billing",
+                                        "trust.forwarders=192.0.2.0/24, 2001:db8::1, mx.b.example",
+                                        "trust.refused_senders=b.example, x@b.example",
+                                        "trust.history_days=36500"};
+    static const char *const wrong[] = {"gates.open=",
+                                        "gates.open=verified,,failed",
+                                        "gates.reopen=everybody",
+                                        "gates.add_people=none, verified",
+                                        "trust.weights=nonsense=1",
+                                        "trust.weights=stranger=1001",
+                                        "trust.weights=stranger",
+                                        "trust.flag_at=101",
+                                        "trust.history_days=0",
+                                        "trust.history_days=36501",
+                                        "trust.protected_domains=b_c d.example",
+                                        "trust.protected_domains=b\303\274cher.example",
+                                        "trust.trusted_sealers=lists",
+                                        "trust.protected_names=Jane <jane@b.example",
+                                        "trust.protected_names=<jane@b.example>",
+                                        "trust.protected_names=Jane jane@b.example>",
+                                        "trust.protected_names=Jane <jane>",
+                                        "trust.forwarders=192.0.2.1/24",
+                                        "trust.forwarders=192.0.2.300",
+                                        "trust.refused_senders=@b.example",
+                                        "trust.review_at=4294967296",
+                                        "upstream.id=mx.a.example",
+                                        "upstream.addresses=192.0.2.1"};
+    for (size_t i = 0; i < SD_COUNT(right); i++)
+        assert_int_equal(problems(right[i]), 0);
+    for (size_t i = 0; i < SD_COUNT(wrong); i++)
+        assert_int_equal(problems(wrong[i]), 1);
+    assert_int_equal(problems("upstream.addresses=192.0.2.1/24"), 2); /* and there is no upstream.id */
+}
+
+/* Two lists say the defaults of the gates, and a new file writes them out: all three are the same. */
+static void gates_have_one_default(SD_UNUSED void **state) {
+    struct settings *s = NULL, *written = NULL;
+    struct buf conf = buf_new(65536);
+    gates_put_conf(&conf);
+    buf_byte(&conf, 0);
+    assert_int_equal(load(good, NULL, &s), SD_OK);
+    assert_int_equal(load((const char *)conf.p, NULL, &written), SD_OK);
+#define X(name, key, levels, meaning)                                                                                          \
+    assert_string_equal(settings_text(s, "gates." key), levels);                                                               \
+    assert_string_equal(settings_text(written, "gates." key), levels);
+    GATE_LIST(X)
+#undef X
+    assert_string_equal(settings_text(s, "trust.flag_at"), settings_text(written, "trust.flag_at"));
+    assert_string_equal(settings_text(s, "trust.review_at"), settings_text(written, "trust.review_at"));
+    buf_free(&conf);
+    settings_free(&s);
+    settings_free(&written);
+}
+
+static void the_table_says_who_may(SD_UNUSED void **state) {
+    struct settings *s = NULL;
+    struct buf table = buf_new(65536);
+    assert_int_equal(load(good, "gates.reopen=failed", &s), SD_OK);
+    gates_put_table(s, &table);
+    struct span text = buf_span(&table);
+    struct span row = span_from(text, span_search(text, SPAN("\nreopen ")) + 1);
+    row = span_sub(row, 0, span_find(row, '\n'));
+    assert_true(span_ends(row, SPAN("no          no          yes       ")));
+    buf_free(&table);
+    settings_free(&s);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_values_defaults_and_queues), cmocka_unit_test(a_role_is_told_only_what_it_may_know),
-        cmocka_unit_test(wrong_files_are_refused), cmocka_unit_test(the_check_sees_what_does_not_fit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_values_defaults_and_queues),
+                                       cmocka_unit_test(a_role_is_told_only_what_it_may_know),
+                                       cmocka_unit_test(wrong_files_are_refused),
+                                       cmocka_unit_test(the_check_sees_what_does_not_fit),
+                                       cmocka_unit_test(every_element_about_senders_is_read),
+                                       cmocka_unit_test(gates_have_one_default),
+                                       cmocka_unit_test(the_table_says_who_may)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

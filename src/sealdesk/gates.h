@@ -1,0 +1,16 @@
+/* gates.h - the table of gates (auth/policy.h) for people: in a new configuration file, and as it is set. */
+#ifndef SD_SEALDESK_GATES_H
+#define SD_SEALDESK_GATES_H
+
+#include "core/json_out.h"
+#include "sealdesk/settings.h"
+
+/* Sections gates and trust of a new file, with the defaults. */
+void gates_put_conf(struct buf *to);
+
+/* Rows are what a message may do, columns the trust levels. What cannot be read is left out: settings_check() names it. */
+void gates_put_table(const struct settings *settings, struct buf *to);
+/* "gates": [{"gate", "meaning", "verified", "unverified", "failed"} …] */
+void gates_put_json(const struct settings *settings, struct json_out *j);
+
+#endif

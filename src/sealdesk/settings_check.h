@@ -1,0 +1,13 @@
+/* settings_check.h - the parts of settings_check() among themselves. */
+#ifndef SD_SEALDESK_SETTINGS_CHECK_H
+#define SD_SEALDESK_SETTINGS_CHECK_H
+
+#include "sealdesk/settings.h"
+
+/* One line; counts as 1. */
+unsigned settings_problem(FILE *to, const char *format, ...) SD_PRINTF(2, 3);
+
+/* settings_senders.c: sections upstream, trust and gates. */
+unsigned settings_check_senders(const struct settings *s, FILE *to);
+
+#endif
