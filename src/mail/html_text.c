@@ -1,19 +1,15 @@
 /* HTML to plain text. The tree is gumbo's, which reads HTML as browsers do; it lives in an arena and is never recursed into. */
-#include <gumbo.h>
 #include <string.h>
 
 #include "core/arena.h"
 #include "mail/charset.h"
 #include "mail/html_guard.h"
 #include "mail/html_strip.h"
+#include "mail/html_tree.h"
 #include "mail/layout.h"
 #include "mail/lex.h"
 
-#define HTML_MAX_BYTES                                                                                                         \
-    ((size_t)4 * 1024 * 1024) /* letters with pictures written into their HTML; the rest is in the source                      \
-                               */
-#define WALK_DEPTH_MAX 4096   /* a few times what html_is_cheap() lets be open at once */
-#define LINK_MAX_BYTES 2048   /* longer targets are cut: what matters is where they begin */
+#define LINK_MAX_BYTES 2048 /* longer targets are cut: what matters is where they begin */
 
 struct level {
     const GumboNode *node;
@@ -28,11 +24,6 @@ struct walk {
     size_t depth;
     unsigned preformatted;
 };
-
-static struct span attribute(const GumboNode *node, const char *name) {
-    const GumboAttribute *a = gumbo_get_attribute(&node->v.element.attributes, name);
-    return a ? span_cstr(a->value) : SPAN_NONE;
-}
 
 /* How an element stands on the page. */
 enum shape { SHAPE_INLINE, SHAPE_LINE, SHAPE_PARAGRAPH, SHAPE_HIDDEN };
@@ -128,7 +119,7 @@ static struct span bare_target(struct span s) {
 }
 
 static void put_target(struct walk *w, const struct level *level) {
-    struct span target = span_trim(attribute(level->node, "href"));
+    struct span target = span_trim(html_attribute(level->node, "href"));
     struct span text = span_trim(span_from(buf_span(w->out.to), level->text_at));
     if (!is_shown(target) || span_ieq(bare_target(target), bare_target(text)))
         return;
@@ -141,7 +132,7 @@ static void put_target(struct walk *w, const struct level *level) {
 }
 
 static void put_image(struct walk *w, const GumboNode *node) {
-    struct span alt = span_trim(attribute(node, "alt"));
+    struct span alt = span_trim(html_attribute(node, "alt"));
     if (!alt.n)
         return;
     layout_text(&w->out, SPAN("["));
@@ -202,17 +193,13 @@ static void put_text(struct walk *w, const char *text) {
         layout_text(&w->out, buf_span(&b));
 }
 
-static bool is_element(const GumboNode *node) {
-    return node->type == GUMBO_NODE_ELEMENT || node->type == GUMBO_NODE_TEMPLATE;
-}
-
 /* False: nested more deeply than it is followed. */
 static bool enter(struct walk *w, const GumboNode *node) {
     if (node->type == GUMBO_NODE_TEXT || node->type == GUMBO_NODE_WHITESPACE || node->type == GUMBO_NODE_CDATA)
         put_text(w, node->v.text.text);
-    if (!is_element(node) || shape(node->v.element.tag) == SHAPE_HIDDEN)
+    if (!html_is_element(node) || shape(node->v.element.tag) == SHAPE_HIDDEN)
         return true;
-    if (w->depth == WALK_DEPTH_MAX)
+    if (w->depth == HTML_TREE_DEPTH_MAX)
         return false;
     struct level *level = &w->levels[w->depth++];
     *level = (struct level){.node = node};
@@ -235,27 +222,11 @@ static bool walk_tree(struct walk *w, const GumboNode *root) {
     return complete;
 }
 
-static void *tree_alloc(void *arena, size_t n) {
-    return arena_alloc(arena, n);
-}
-
-/* The arena frees the tree, and wipes it; gumbo's own way of freeing recurses. */
-static void tree_free(void *arena, void *p) {
-    (void)arena;
-    (void)p;
-}
-
 static bool by_tree(struct span html, struct arena *arena, struct buf *to) {
-    GumboOptions options = kGumboDefaultOptions;
-    options.allocator = tree_alloc;
-    options.deallocator = tree_free;
-    options.userdata = arena;
-    options.max_errors = 0;
-    struct walk w = {.out = layout_of(to), .levels = arena_array(arena, WALK_DEPTH_MAX, sizeof(struct level))};
+    struct walk w = {.out = layout_of(to), .levels = arena_array(arena, HTML_TREE_DEPTH_MAX, sizeof(struct level))};
     if (!w.levels)
         return false;
-    const GumboOutput *output = gumbo_parse_with_options(&options, (const char *)html.p, html.n);
-    if (!walk_tree(&w, output->root))
+    if (!walk_tree(&w, html_tree(html, arena)))
         return false;
     layout_end(&w.out);
     return true;

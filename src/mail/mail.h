@@ -178,6 +178,25 @@ enum sd_err mail_text(const struct mail_message *m, struct buf *to, mail_ambigui
 /* HTML in UTF-8 to readable plain text: links as "text <target>", lists, quotes, tables by row; no script or style content. */
 enum sd_err mail_html_to_text(struct span html, struct buf *to) SD_MUST_CHECK;
 
+/*
+ * A link of the HTML: where it leads, as it is written (of one that is relative, the document's base), and what is read there.
+ * No control characters are taken out: a browser's reading of the target is the caller's.
+ */
+struct mail_link {
+    struct span target; /* entities decoded; at most MAIL_LINK_TARGET_MAX bytes */
+    struct span text;   /* visible text, white space collapsed; at most MAIL_LINK_TEXT_MAX bytes */
+};
+struct mail_links {
+    const struct mail_link *items;
+    size_t count;
+    bool cut; /* there are more than MAIL_LINKS_MAX, or HTML that is too expensive or too long to read */
+};
+#define MAIL_LINKS_MAX 1000 /* newsletters have 200 */
+#define MAIL_LINK_TARGET_MAX 2048
+#define MAIL_LINK_TEXT_MAX 512
+/* Of every inline HTML part, without those of attached messages. Links without any text (pictures) are left out. */
+enum sd_err mail_links(const struct mail_message *m, struct arena *arena, struct mail_links *ret) SD_MUST_CHECK;
+
 /* True when something answers automatically (RFC 3834: Auto-Submitted, Precedence, List-*, empty Return-Path is the caller's).
  */
 bool mail_is_automatic(const struct mail_message *m);

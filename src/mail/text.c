@@ -1,4 +1,6 @@
 /* What an agent reads of a letter. */
+#include "mail/text.h"
+
 #include "core/limits.h"
 #include "mail/charset.h"
 #include "mail/flowed.h"
@@ -43,7 +45,7 @@ static struct span meta_charset(struct span html) {
     return lex_while(&x, lex_is_token);
 }
 
-static enum sd_err decode(const struct mail_part *p, struct buf *utf8, bool *cut, mail_ambiguities *seen) {
+enum sd_err text_of_part(const struct mail_part *p, struct buf *utf8, bool *cut, mail_ambiguities *seen) {
     struct buf bytes SD_CLEANUP(buf_free) = buf_new(ENCODED_MAX_BYTES + 4);
     struct mail_part head = *p;
     head.body = span_sub(p->body, 0, ENCODED_MAX_BYTES);
@@ -65,11 +67,11 @@ static enum sd_err or_cut(struct buf *b, bool *cut) {
 }
 
 static enum sd_err put_part(struct selection *s, const struct mail_part *p) {
-    struct buf utf8 SD_CLEANUP(buf_free) = buf_new(4 * ENCODED_MAX_BYTES);
-    struct buf lines SD_CLEANUP(buf_free) = buf_new(4 * ENCODED_MAX_BYTES);
+    struct buf utf8 SD_CLEANUP(buf_free) = buf_new(TEXT_PART_MAX_BYTES);
+    struct buf lines SD_CLEANUP(buf_free) = buf_new(TEXT_PART_MAX_BYTES);
     struct buf text SD_CLEANUP(buf_free) = buf_new(LIMIT_TEXT_BYTES);
     bool cut = false;
-    enum sd_err err = decode(p, &utf8, &cut, &s->seen);
+    enum sd_err err = text_of_part(p, &utf8, &cut, &s->seen);
     if (err)
         return err;
     if (is_html(p)) {
