@@ -36,3 +36,12 @@ struct span psl_org_domain(struct span domain, struct arena *arena) {
     const char *org = psl && text ? psl_registrable_domain(psl, text) : NULL;
     return org ? span_from(domain, (size_t)(org - text)) : domain;
 }
+
+bool psl_has_ending(struct span domain, struct arena *arena) {
+    const psl_ctx_t *psl = psl_builtin();
+    struct span ending = name_tail(domain, 1);
+    const char *text = arena_cstr(arena, ending);
+    if (span_ieq(ending, SPAN("example")) || span_ieq(ending, SPAN("test")))
+        return true;
+    return psl && text && psl_is_public_suffix2(psl, text, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
