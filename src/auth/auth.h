@@ -85,6 +85,9 @@ struct arc_verdict {
     unsigned instance;  /* the highest; 0 when there is none */
     struct span domain; /* of the newest seal */
     struct span reason; /* why not pass; for people */
+    /* The newest message signature leaves From, a tail of the body (l=), or a further occurrence of a field that may occur once
+     * unsigned: the chain may pass, and yet proves nothing about this author and text. */
+    bool partial;
     /* Only of a pass: sets[0] is instance 1. */
     const struct arc_set *sets;
     size_t set_count;
@@ -142,7 +145,7 @@ struct auth_policy {
     const struct protected_name *protected_names;
     size_t protected_name_count;
     const struct protected_set *guarded; /* own and protected domains and names, comparable: auth_policy_prepare() */
-    const struct span *trusted_sealers; /* empty by default: no ARC chain lifts anything */
+    const struct span *trusted_sealers;  /* empty by default: no ARC chain lifts anything */
     size_t trusted_sealer_count;
     const struct span *forwarders; /* networks, or host names that iprev must confirm (the name or one below it) */
     size_t forwarder_count;
