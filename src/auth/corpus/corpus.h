@@ -34,6 +34,7 @@ void corpus_zone(struct dns_script *script, const json_t *zone, struct arena *ar
 void corpus_spf(const char *dir, struct tally *t);
 void corpus_dkim(const char *dir, struct tally *t);
 void corpus_dmarc(const char *dir, struct tally *t);
+void corpus_arc(const char *dir, struct tally *t);
 void corpus_authres(const char *dir, struct tally *t);
 void corpus_spoofing(const char *dir, struct tally *t);
 void corpus_lookalike(const char *dir, struct tally *t);

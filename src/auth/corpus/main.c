@@ -8,7 +8,7 @@
 static const struct {
     const char *suite;
     void (*run)(const char *dir, struct tally *t);
-} suites[] = {{"spf", corpus_spf},         {"dkim", corpus_dkim},         {"dmarc", corpus_dmarc},
+} suites[] = {{"spf", corpus_spf},         {"dkim", corpus_dkim},         {"dmarc", corpus_dmarc},        {"arc", corpus_arc},
               {"authres", corpus_authres}, {"spoofing", corpus_spoofing}, {"lookalike", corpus_lookalike}};
 
 int main(int argc, char **argv) {
