@@ -58,10 +58,13 @@ bool spf_macro_ok(struct span text, bool explain);
 bool spf_domain_spec_ok(struct span text);
 /* Appends the expansion for the current domain; text must be ok. May ask the DNS for %{p}. */
 void spf_expand(struct spf_context *c, struct span domain, struct span text, bool explain, struct buf *to);
-/* The validated name of the client (§5.5) that suits target best; with exact only target or names below it. Empty: none. */
+/* The validated name of the client (§5.5) that suits target best; with exact, as the
+ * term ptr has it, only target or names below it, and look-ups that find nothing count. Empty: none. */
 struct span spf_validated_name(struct spf_context *c, struct span target, bool exact);
 /* Asks; a failure of ours sets c->err and looks like DNS_TEMPFAIL. */
 struct dns_answer spf_ask(struct spf_context *c, struct span name, enum dns_type type);
+/* §4.6.4: one more question of a term found nothing; the third ends the evaluation. */
+void spf_count_void(struct spf_context *c, struct span name, const struct dns_answer *answer);
 bool spf_has_client(const struct spf_context *c, const struct dns_answer *addresses, unsigned bits4, unsigned bits6);
 
 #endif

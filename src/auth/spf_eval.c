@@ -28,13 +28,18 @@ struct dns_answer spf_ask(struct spf_context *c, struct span name, enum dns_type
     return answer;
 }
 
+void spf_count_void(struct spf_context *c, struct span name, const struct dns_answer *answer) {
+    bool is_void = answer->outcome == DNS_NODATA || answer->outcome == DNS_NXDOMAIN;
+    if (is_void && name_is_dns(name) && ++c->voids > SPF_MAX_VOID_LOOKUPS) /* another name was never asked for */
+        stop(c, AUTH_PERMERROR, "more than two look-ups found nothing", SPAN_NONE);
+}
+
 /* For mechanisms: failures end the evaluation, and only so many questions may find nothing (§4.6.4, §11.1). */
 static struct dns_answer ask_counted(struct spf_context *c, struct span name, enum dns_type type) {
     struct dns_answer answer = spf_ask(c, name, type);
     if (answer.outcome == DNS_TEMPFAIL)
         stop(c, AUTH_TEMPERROR, "no DNS answer for", name_is_dns(name) ? name : SPAN_NONE);
-    else if (answer.outcome != DNS_FOUND && ++c->voids > SPF_MAX_VOID_LOOKUPS)
-        stop(c, AUTH_PERMERROR, "more than two look-ups found nothing", SPAN_NONE);
+    spf_count_void(c, name, &answer);
     return answer;
 }
 

@@ -236,13 +236,18 @@ static int suits(struct span name, struct span target) {
 struct span spf_validated_name(struct spf_context *c, struct span target, bool exact) {
     struct span best = SPAN_NONE;
     int best_suits = exact ? 0 : -1;
-    struct dns_answer names = spf_ask(c, name_reverse(c->ip, c->arena), DNS_PTR);
+    struct span reverse = name_reverse(c->ip, c->arena);
+    struct dns_answer names = spf_ask(c, reverse, DNS_PTR);
+    if (exact)
+        spf_count_void(c, reverse, &names);
     /* §5.5: an error while asking means no name; only the first ten names count */
     for (size_t i = 0; i < names.count && i < SPF_MAX_PTR; i++) {
         struct span name;
         if (dns_name_text(names.records[i], c->arena, &name) || suits(name, target) <= best_suits)
             continue;
         struct dns_answer addresses = spf_ask(c, name, c->is_v4 ? DNS_A : DNS_AAAA);
+        if (exact)
+            spf_count_void(c, name, &addresses);
         if (spf_has_client(c, &addresses, 32, 128)) {
             best = name;
             best_suits = suits(name, target);

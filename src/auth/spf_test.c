@@ -159,6 +159,20 @@ static void two_void_lookups_and_no_more(void **state) {
         AUTH_PERMERROR);
 }
 
+#define LABEL_64 "0123456789012345678901234567890123456789012345678901234567890123"
+
+/* §4.6.4: what the DNS was never asked is no void look-up; what ptr asked in vain is. */
+static void what_counts_as_void(void **state) {
+    (void)state;
+    assert_int_equal(check("long.example TXT v=spf1 a:" LABEL_64 ".example a:a.." LABEL_64 ".example exists:" LABEL_64
+                           ".example +all\n",
+                           "192.0.2.1", "a@long.example")
+                         .result,
+                     AUTH_PASS);
+    assert_int_equal(check("ptr.example TXT v=spf1 ptr ptr ptr +all\n", "192.0.2.1", "a@ptr.example").result, AUTH_PERMERROR);
+    assert_int_equal(check("one.example TXT v=spf1 ptr ptr +all\n", "192.0.2.1", "a@one.example").result, AUTH_PASS);
+}
+
 static void unknown_is_temperror(void **state) {
     (void)state;
     const char *lines = "t.com TXT v=spf1 a:dead.com -all\ndead.com TIMEOUT\n"
