@@ -1,5 +1,6 @@
 #include "inspect/inspect.h"
 
+#include "auth/link_check.h"
 #include "core/ipc/cards.h"
 #include "core/json_out.h"
 #include "crypt/crypt.h"
@@ -133,6 +134,15 @@ static void put_head(const struct mail_message *m, const struct auth_policy *pol
 
 /* ---- all facets ---- */
 
+static enum sd_err look_at_links(const struct mail_message *m, const struct auth_policy *policy,
+                                 struct auth_judgement *judgement) {
+    bool misleads = false;
+    enum sd_err err = links_mislead(m, m->arena, &misleads);
+    if (err == SD_OK && misleads)
+        auth_signal_later(judgement, AUTH_SIGNAL_LINK_MISMATCH, policy);
+    return err;
+}
+
 static enum sd_err put_text(const struct mail_message *m, struct letter_facets *f) {
     struct buf text SD_CLEANUP(buf_free) = buf_new(LIMIT_TEXT_BYTES + 4096);
     enum sd_err err = mail_text(m, &text, &f->ambiguities);
@@ -183,6 +193,8 @@ enum sd_err facets_make(const struct mail_message *message, const struct auth_po
         err = put_files(message, &f, sizes);
     if (err == SD_OK)
         err = auth_found_later(judgement, f.ambiguities, policy, message->arena);
+    if (err == SD_OK)
+        err = look_at_links(message, policy, judgement);
     if (err == SD_OK)
         put_head(message, policy, judgement, sizes, f.attachments, &f.bundle);
     if (err == SD_OK)

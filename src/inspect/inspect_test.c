@@ -113,6 +113,59 @@ static void html_alone_reads_as_text(SD_UNUSED void **state) {
     assert_int_equal(span_search(j.text, SPAN("color")), j.text.n);
 }
 
+static void assert_list(struct ipc_list list, const char *const *expected, size_t count) {
+    struct ipc_list_iter iter = ipc_list_start(list);
+    struct span item;
+    assert_int_equal(list.count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(ipc_list_next(&iter, &item));
+        assert_span(item, expected[i]);
+    }
+}
+
+/* By what the keeper knows the sender again, and who else is written to. */
+static void the_answer_names_the_contact(SD_UNUSED void **state) {
+    struct buf letter SD_CLEANUP(buf_free) = buf_new(4096);
+    struct ipc_msg *answer SD_CLEANUP(ipc_msg_free) = NULL;
+    struct inspect_judge_rep rep;
+    static const char *const people[] = {"lee@elsewhere.example", "bo@elsewhere.example"};
+    struct ipc_list_iter iter;
+    struct span look;
+    buf_text(&letter,
+             "From: \"Morgan, Kim\" <kim@mail.customer.example>\r\nTo: support@sealdesk.example, Lee@Elsewhere.example\r\n"
+             "Cc: bo@elsewhere.example\r\nReply-To: x@third.example\r\nSubject: a\r\nSubject: b\r\n\r\nx\r\n");
+    assert_int_equal(rig_judge(&rig, buf_span(&letter), &answer, &rep), SD_OK);
+    assert_span(rep.contact_domain, "customer.example");
+    assert_span(rep.contact_name, "klrn rnorgan"); /* as they look: m is rn, i is l */
+    assert_list(rep.people, people, 2);
+    assert_true(rep.contact_looks.count > 8 && rep.contact_looks.count <= CONTACT_LOOKS_MAX);
+    iter = ipc_list_start(rep.contact_looks);
+    assert_true(ipc_list_next(&iter, &look));
+    assert_span(look, "scustorner.exarnple");
+    assert_span(rep.trust_domain, "mail.customer.example");
+    assert_int_equal(rep.signals, (1 << AUTH_SIGNAL_REPLY_TO_ELSEWHERE) | (1 << AUTH_SIGNAL_REPEATED_FIELD));
+    assert_int_equal(rep.weight, 40);
+}
+
+/* The link weighs less than a flag; with answers that go elsewhere it is one. */
+static void a_link_that_misleads_is_a_signal(SD_UNUSED void **state) {
+    static const char *const body =
+        "Content-Type: text/html\r\n\r\n<a href=\"https://evil.example/\">https://bank.example/</a>\r\n";
+    struct judged alone SD_CLEANUP(judged_free) = letter_begin();
+    struct judged more SD_CLEANUP(judged_free) = letter_begin();
+    buf_text(&alone.letter, body);
+    judge_it(&alone);
+    assert_int_equal(alone.rep.signals, 1 << AUTH_SIGNAL_LINK_MISMATCH);
+    assert_int_equal(alone.rep.weight, 20);
+    assert_int_equal(alone.rep.disposition, DISPOSITION_ACCEPT);
+    assert_true(span_search(alone.head.signals, SPAN("\"link-mismatch\"")) < alone.head.signals.n);
+    buf_text(&more.letter, "Reply-To: kim@third.example\r\n");
+    buf_text(&more.letter, body);
+    judge_it(&more);
+    assert_int_equal(more.rep.weight, 30);
+    assert_int_equal(more.rep.disposition, DISPOSITION_FLAG);
+}
+
 /* However many fields pretend to be ours, each is cut; 65 of them once made a 451 for ever. */
 static void every_forged_result_is_cut(SD_UNUSED void **state) {
     struct judged j SD_CLEANUP(judged_free) = letter_begin();
@@ -273,6 +326,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ordinary_letter),
         cmocka_unit_test(html_alone_reads_as_text),
+        cmocka_unit_test(the_answer_names_the_contact),
+        cmocka_unit_test(a_link_that_misleads_is_a_signal),
         cmocka_unit_test(every_forged_result_is_cut),
         cmocka_unit_test(more_attachments_than_are_listed),
         cmocka_unit_test(nested_messages_do_not_multiply),

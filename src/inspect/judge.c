@@ -3,6 +3,8 @@
 #include "core/ipc/states.h"
 #include "core/log.h"
 
+#define LOOKS_BYTES ((size_t)CONTACT_LOOKS_MAX * (4 + CONTACT_KEY_MAX))
+#define PEOPLE_BYTES ((size_t)50 * (4 + LIMIT_ADDRESS_BYTES))
 #define CUTS_BYTES ((size_t)LIMIT_HEADER_FIELDS * 12) /* every field of a header: length, offset, length */
 
 static struct auth_envelope envelope_of(const struct inspect_judge_req *req) {
@@ -34,8 +36,11 @@ struct work {
     struct auth_judgement judgement;
     struct letter_facets facets;
     struct letter_ids ids;
+    struct auth_contact contact;
     struct buf verdict;
     struct buf cuts;
+    struct buf looks;
+    struct buf people;
 };
 
 static void work_free(struct work *w) {
@@ -43,6 +48,8 @@ static void work_free(struct work *w) {
     buf_free(&w->ids.raw);
     buf_free(&w->verdict);
     buf_free(&w->cuts);
+    buf_free(&w->looks);
+    buf_free(&w->people);
     arena_free(&w->arena);
 }
 
@@ -50,7 +57,7 @@ static bool refused(enum disposition disposition) {
     return disposition == DISPOSITION_REJECT || disposition == DISPOSITION_TEMPFAIL;
 }
 
-/* Facets and ids are made only for a letter that will be kept. */
+/* Facets, contact and ids are made only for a letter that will be kept. */
 static enum sd_err judge(const struct inspector *in, const struct inspect_judge_req *req, struct work *w) {
     const struct auth_envelope envelope = envelope_of(req);
     const struct auth_policy policy = policy_of(in);
@@ -60,6 +67,7 @@ static enum sd_err judge(const struct inspector *in, const struct inspect_judge_
     if (err || req->envelope_only || refused(w->judgement.disposition))
         return err;
     err = facets_make(&w->message, &policy, &w->judgement, &w->facets);
+    err = err ? err : auth_contact_make(&w->message, &w->judgement, &policy, w->arena, &w->contact);
     return err ? err : letter_ids_make(&w->message, &w->ids);
 }
 
@@ -77,9 +85,21 @@ static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, co
         .message_id_hash = span_of(w->ids.message_id_hash, 32),
         .reference_hashes = w->ids.reference_hashes,
         .automatic = automatic,
+        .signals = j->signals,
+        .weight = j->weight,
+        .trust_domain = j->trust_domain,
+        .contact_domain = w->contact.domain,
+        .contact_name = w->contact.name,
         .attachments = w->facets.attachments,
         .facets = buf_span(&w->facets.bundle),
     };
+}
+
+static void put_contact(struct work *w, struct inspect_judge_rep *rep) {
+    for (size_t i = 0; i < w->contact.look_count; i++)
+        ipc_list_add(&rep->contact_looks, &w->looks, w->contact.looks[i]);
+    for (size_t i = 0; i < w->contact.people_count; i++)
+        ipc_list_add(&rep->people, &w->people, w->contact.people[i]);
 }
 
 static enum sd_err answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req,
@@ -88,17 +108,22 @@ static enum sd_err answer(const struct inspector *in, struct ipc_call *call, con
         auth_judgement_json(&w->judgement, in->policy.weights, &w->verdict);
     struct inspect_judge_rep rep = reply_of(req, w);
     put_cuts(&w->judgement, req->letter.p, &rep.cuts, &w->cuts);
+    put_contact(w, &rep);
     enum sd_err err = buf_err(&w->verdict);
-    if (err == SD_OK)
-        err = buf_err(&w->cuts);
+    err = err ? err : buf_err(&w->cuts);
+    err = err ? err : buf_err(&w->looks);
+    err = err ? err : buf_err(&w->people);
     if (err == SD_OK)
         inspect_judge_reply(call, &rep);
     return err;
 }
 
 static enum sd_err judge_and_answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req) {
-    struct work w SD_CLEANUP(work_free) = {
-        .arena = arena_new(LETTER_ARENA_BYTES), .verdict = buf_new(32768), .cuts = buf_new(CUTS_BYTES)};
+    struct work w SD_CLEANUP(work_free) = {.arena = arena_new(LETTER_ARENA_BYTES),
+                                           .verdict = buf_new(32768),
+                                           .cuts = buf_new(CUTS_BYTES),
+                                           .looks = buf_new(LOOKS_BYTES),
+                                           .people = buf_new(PEOPLE_BYTES)};
     if (!w.arena)
         return SD_ERR_NOMEM;
     enum sd_err err = judge(in, req, &w);
