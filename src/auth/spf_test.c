@@ -223,6 +223,7 @@ int main(void) {
                                        CASE(syntax_errors_count_wherever_they_stand),
                                        CASE(ten_lookups_and_no_more),
                                        CASE(two_void_lookups_and_no_more),
+                                       CASE(what_counts_as_void),
                                        CASE(unknown_is_temperror),
                                        CASE(explanations_come_from_the_failing_domain),
                                        CASE(loopback_is_an_address_like_any_other),
