@@ -2,6 +2,7 @@
 #include "core/limits.h"
 #include "desk/input.h"
 #include "desk/present.h"
+#include "desk/present_trust.h"
 #include "desk/problem.h"
 #include "desk/ticket_find.h"
 #include "mail/mail.h"
@@ -92,7 +93,7 @@ static void put_opened(struct exchange *x, const struct opened *o) {
         json_text(&j, "text", buf_span(&o->text));
     json_put_null(&j, "html"); /* not before there is a sanitiser for it */
     put_attachments(&j, o);
-    put_trust(&j, card, true);
+    put_sender(&j, card, &o->row);
     put_ambiguities(&j, card->ambiguities);
     json_end(&j);
 }

@@ -24,6 +24,7 @@ struct answer {
     struct reply_wish wish;
     struct reply_fingerprint fingerprint;
     struct head answered;
+    struct addressee to;
     struct reply_plan plan;
     struct buf message;        /* finished, then with the signatures on top */
     struct ipc_msg *signed_by; /* keeper.reply's answer: the object's key is in it */
@@ -117,15 +118,28 @@ static bool refuse_ticket(struct exchange *x, const struct answer *a) {
 
 /* ---- the message ---- */
 
+static enum sd_err choose(struct desk *desk, struct exchange *x, const struct answer *a, struct addressee_choice *ret) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
+    if (err == SD_OK)
+        err = addressee_find(lease.store, &a->ticket.id, ret);
+    return err == SD_OK && !ret->is_there ? SD_ERR_PARSE : err;
+}
+
 static enum sd_err load_answered(struct desk *desk, struct exchange *x, struct answer *a) {
     struct keys keys;
+    struct addressee_choice choice;
     struct lease lease SD_CLEANUP(lease_end) = {0};
-    enum sd_err err = read_head_keys(desk, x, &a->ticket.last_inbound, 1, &keys);
+    enum sd_err err = choose(desk, x, a, &choice);
+    if (err == SD_OK)
+        err = read_head_keys(desk, x, &choice.answered, 1, &keys);
     if (err == SD_OK && keys.keys[0].n == 0)
         err = SD_ERR_NOTFOUND;
     if (err == SD_OK)
         err = lease_take(desk->stores, x->deadline, &lease);
-    return err ? err : read_head(lease.store, &a->ticket.last_inbound, keys.keys[0], &a->answered);
+    if (err == SD_OK)
+        err = read_head(lease.store, &choice.answered, keys.keys[0], &a->answered);
+    return err ? err : addressee_of(&a->answered.card, &choice, x->arena, &a->to);
 }
 
 static enum sd_err build(struct desk *desk, struct exchange *x, struct answer *a, struct span *ret_token) {
@@ -137,6 +151,7 @@ static enum sd_err build(struct desk *desk, struct exchange *x, struct answer *a
     if (err)
         return err;
     struct reply_facts facts = {.answered = &a->answered.card,
+                                .to = a->to,
                                 .queue = a->ticket.queue,
                                 .queue_address = arena_span(x->arena, rep.queue_address),
                                 .reply_token = arena_span(x->arena, rep.reply_token),
@@ -158,6 +173,8 @@ static enum sd_err ask_signature(struct desk *desk, struct exchange *x, struct a
                                    .message = buf_span(&a->message)};
     for (size_t i = 0; i < a->wish.cc_count; i++)
         ipc_list_add(&req.cc, &cc, a->wish.cc[i].address);
+    if (a->to.is_reply_to) /* takes no part yet: named, and so on the record */
+        ipc_list_add(&req.cc, &cc, a->to.address);
     enum sd_err err = buf_err(&cc);
     return err ? err : keeper_reply_call(desk->keeper, &req, x->deadline, &a->signed_by, &a->signature);
 }

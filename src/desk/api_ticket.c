@@ -1,6 +1,8 @@
 /* GET /api/v1/tickets/{id}: the ticket and the heads of its messages. */
+#include "desk/addressee.h"
 #include "desk/input.h"
 #include "desk/present.h"
+#include "desk/present_trust.h"
 #include "desk/ticket_find.h"
 #include "store/message.h"
 #include "store/outbound.h"
@@ -15,6 +17,8 @@ struct thread {
     struct outbound_row *outbound;
     size_t outbound_count;
     struct keys keys;
+    struct addressee_choice choice;
+    struct addressee to; /* once the letter of the choice was read; no address: nobody to answer to */
 };
 
 static void put_delivery(struct json_out *j, const struct thread *t, const struct message_row *message) {
@@ -41,7 +45,7 @@ static void put_message(struct json_out *j, const struct thread *t, const struct
     json_text(j, "subject", card->subject);
     put_date(j, "date", card->date_ms);
     json_time(j, "received_at", message->at_ms);
-    put_trust(j, card, false);
+    put_sender(j, card, message);
     json_int(j, "attachments", card->attachments.count);
     put_delivery(j, t, message);
     json_end(j);
@@ -54,6 +58,8 @@ static enum sd_err load_page(struct desk *desk, struct exchange *x, struct threa
         err = message_list(lease.store, &t->row->id, after, LIMIT_LIST_ITEMS, x->arena, &t->messages, &t->count);
     if (err == SD_OK)
         err = outbound_list(lease.store, &t->row->id, x->arena, &t->outbound, &t->outbound_count);
+    if (err == SD_OK && !after)
+        err = addressee_find(lease.store, &t->row->id, &t->choice);
     return err;
 }
 
@@ -64,7 +70,36 @@ static enum sd_err load_keys(struct desk *desk, struct exchange *x, struct threa
     return read_head_keys(desk, x, objects, t->count, &t->keys);
 }
 
-static enum sd_err put_messages(struct json_out *j, struct desk *desk, struct exchange *x, const struct thread *t) {
+static bool is_answered(const struct thread *t, const struct message_row *message) {
+    return t->choice.is_there && span_eq(object_id_span(&t->choice.answered), object_id_span(&message->object));
+}
+
+/* Copied: the card goes with its message. */
+static enum sd_err take_addressee(struct thread *t, const struct cards_head_v1 *card, struct arena *arena) {
+    enum sd_err err = addressee_of(card, &t->choice, arena, &t->to);
+    if (err == SD_ERR_PARSE)
+        return SD_OK;
+    t->to.name = arena_span(arena, t->to.name);
+    t->to.address = arena_span(arena, t->to.address);
+    return err ? err : arena_err(arena);
+}
+
+static void put_reply_to(struct json_out *j, const struct thread *t) {
+    if (t->to.address.n == 0) {
+        json_put_null(j, "reply_to");
+        return;
+    }
+    json_begin_object(j, "reply_to");
+    json_text(j, "name", t->to.name);
+    json_text(j, "address", t->to.address);
+    if (t->to.reason.n)
+        json_text(j, "reason", t->to.reason);
+    else
+        json_put_null(j, "reason");
+    json_end(j);
+}
+
+static enum sd_err put_messages(struct json_out *j, struct desk *desk, struct exchange *x, struct thread *t) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
     for (size_t i = 0; i < t->count && err == SD_OK; i++) {
@@ -74,6 +109,8 @@ static enum sd_err put_messages(struct json_out *j, struct desk *desk, struct ex
         err = read_head_or_say(lease.store, &t->messages[i].object, t->keys.keys[i], &head);
         if (err == SD_OK)
             put_message(j, t, &t->messages[i], &head.card);
+        if (err == SD_OK && is_answered(t, &t->messages[i]))
+            err = take_addressee(t, &head.card, x->arena);
     }
     return err;
 }
@@ -127,6 +164,7 @@ enum sd_err api_ticket_get(struct desk *desk, struct exchange *x) {
             err = load_keys(desk, x, t);
     }
     json_end(&j);
+    put_reply_to(&j, t);
     json_end(&j);
     respond_etag(x, (uint64_t)row.revision);
     return err;

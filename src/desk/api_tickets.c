@@ -1,8 +1,13 @@
 /* GET /api/v1/tickets: one page of the list, newest change first. */
+#include "auth/idn.h"
+#include "auth/policy.h"
 #include "core/codec.h"
+#include "core/ipc/keeper.h"
 #include "desk/present.h"
 #include "desk/problem.h"
 #include "desk/tickets_query.h"
+
+#include <string.h>
 
 #define LIMIT_DEFAULT 50
 #define CURSOR_BYTES (8 + TICKET_ID_BYTES)
@@ -29,24 +34,62 @@ static bool read_cursor(struct span text, struct ticket_cursor *ret) {
     return true;
 }
 
-void tickets_query(const struct http_request *request, struct ticket_filter *filter, struct field_errors *errors) {
+static bool level_from(struct span word, uint8_t *ret) {
+    for (enum trust_level level = TRUST_FAILED; level <= TRUST_VERIFIED; level++)
+        if (span_eq(word, span_cstr(trust_level_text(level)))) {
+            *ret = (uint8_t)level;
+            return true;
+        }
+    return false;
+}
+
+/* An empty parameter is an absent one: forms send them. */
+static bool asks(const struct http_request *request, const char *name, struct span *ret) {
+    return http_param(request, name, ret) && ret->n > 0;
+}
+
+/* Who sent it. */
+static void read_sender(const struct http_request *request, struct arena *arena, struct tickets_query *query,
+                        struct field_errors *errors) {
+    struct ticket_filter *filter = &query->filter;
+    struct span text;
+    if (asks(request, "trust", &text)) {
+        filter->has_trust = level_from(text, &filter->trust);
+        if (!filter->has_trust)
+            field_wrong(errors, SPAN("trust"), "unknown", "One of verified, unverified, failed.");
+    }
+    if (asks(request, "signal", &text)) {
+        enum auth_signal signal = auth_signal_from(text);
+        filter->has_signal = signal < AUTH_SIGNAL_COUNT;
+        filter->signal = (uint8_t)signal;
+        if (!filter->has_signal)
+            field_wrong(errors, SPAN("signal"), "unknown", "Not the id of a signal.");
+    }
+    if (asks(request, "domain", &text) && idn_to_ascii(span_trim(text), arena, &query->domain) != SD_OK)
+        field_wrong(errors, SPAN("domain"), "domain", "Not a domain name, as in bank.example.");
+}
+
+void tickets_query(const struct http_request *request, struct arena *arena, struct tickets_query *query,
+                   struct field_errors *errors) {
+    struct ticket_filter *filter = &query->filter;
     struct span text;
     uint64_t limit = LIMIT_DEFAULT;
     if (http_param(request, "limit", &text) && (span_to_u64(text, &limit) != SD_OK || limit < 1 || limit > LIMIT_LIST_ITEMS))
         field_wrong(errors, SPAN("limit"), "range", "A number from 1 to 100.");
     filter->limit = (size_t)limit;
-    if (http_param(request, "state", &text) && text.n) {
+    if (asks(request, "state", &text)) {
         filter->has_state = ticket_state_from(text, &filter->state);
         if (!filter->has_state)
             field_wrong(errors, SPAN("state"), "unknown", "One of open, pending, closed, review, quarantine, spam.");
     }
-    if (http_param(request, "cursor", &text) && text.n) {
+    if (asks(request, "cursor", &text)) {
         filter->has_after = read_cursor(text, &filter->after);
         if (!filter->has_after)
             field_wrong(errors, SPAN("cursor"), "unknown", "Not a cursor that a list here gave.");
     }
     if (http_param(request, "queue", &text))
         filter->queue = text;
+    read_sender(request, arena, query, errors);
 }
 
 struct page {
@@ -114,25 +157,47 @@ static size_t session_queues(const struct session *session, struct span *to) {
     return n;
 }
 
-enum sd_err api_tickets_list(struct desk *desk, struct exchange *x) {
-    struct span queues[TICKET_QUEUES_MAX];
-    struct ticket_filter filter = {.queues = queues, .queue_count = session_queues(&x->session, queues)};
-    struct field_errors errors = {0};
-    struct page page = {0};
+/* On the record at the keeper; hold no store connection. */
+static enum sd_err ask_domain_tag(struct desk *desk, struct exchange *x, struct tickets_query *query) {
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_domain_tag_req req = {.token = x->session.token, .origin = x->request->client, .domain = query->domain};
+    struct keeper_domain_tag_rep rep;
+    if (query->domain.n == 0)
+        return SD_OK;
+    enum sd_err err = keeper_domain_tag_call(desk->keeper, &req, x->deadline, &msg, &rep);
+    if (err)
+        return err;
+    memcpy(query->filter.domain_tag, rep.tag.p, sizeof query->filter.domain_tag);
+    query->filter.has_domain_tag = true;
+    return SD_OK;
+}
+
+static enum sd_err answer_page(struct desk *desk, struct exchange *x, const struct page *page) {
     struct object_id firsts[LIMIT_LIST_ITEMS];
     struct keys keys;
     struct names names = {0};
-    tickets_query(x->request, &filter, &errors);
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < page->count && err == SD_OK; i++) {
+        firsts[i] = page->rows[i].first;
+        err = names_ask(desk, x, &names, page->rows[i].assignee);
+    }
+    if (err == SD_OK)
+        err = read_head_keys(desk, x, firsts, page->count, &keys);
+    return err ? err : put_page(desk, x, page, &keys, &names);
+}
+
+enum sd_err api_tickets_list(struct desk *desk, struct exchange *x) {
+    struct span queues[TICKET_QUEUES_MAX];
+    struct tickets_query query = {.filter = {.queues = queues, .queue_count = session_queues(&x->session, queues)}};
+    struct field_errors errors = {0};
+    struct page page = {0};
+    tickets_query(x->request, x->arena, &query, &errors);
     if (errors.count) {
         respond_invalid(x, &errors);
         return SD_OK;
     }
-    enum sd_err err = find_page(desk, x, &filter, &page);
-    for (size_t i = 0; i < page.count && err == SD_OK; i++) {
-        firsts[i] = page.rows[i].first;
-        err = names_ask(desk, x, &names, page.rows[i].assignee);
-    }
+    enum sd_err err = ask_domain_tag(desk, x, &query);
     if (err == SD_OK)
-        err = read_head_keys(desk, x, firsts, page.count, &keys);
-    return err ? err : put_page(desk, x, &page, &keys, &names);
+        err = find_page(desk, x, &query.filter, &page);
+    return err ? err : answer_page(desk, x, &page);
 }

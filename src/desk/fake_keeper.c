@@ -142,6 +142,7 @@ enum sd_err keeper_on_reply(SD_UNUSED void *ctx, struct ipc_call *call, const st
     struct sha256 key;
     uint8_t object[16], warrant[16];
     fake.replies++;
+    fake.reply_cc = req->cc.count;
     memset(object, (int)(0xa0 + fake.replies), sizeof object);
     memset(warrant, (int)(0xb0 + fake.replies), sizeof warrant);
     size_t n = req->message.n < sizeof fake.reply_message - 1 ? req->message.n : sizeof fake.reply_message - 1;
@@ -192,8 +193,17 @@ enum sd_err keeper_on_person(SD_UNUSED void *ctx, struct ipc_call *call, const s
     return SD_OK;
 }
 
+void fake_domain_tag(struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]);
+void fake_domain_tag(struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]) {
+    memset(ret, 0, DOMAIN_TAG_BYTES);
+    memcpy(ret, domain.p, domain.n < DOMAIN_TAG_BYTES ? domain.n : DOMAIN_TAG_BYTES);
+}
+
 enum sd_err keeper_on_domain_tag(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_domain_tag_req *req) {
-    uint8_t tag[16] = {'t', (uint8_t)req->domain.n};
+    uint8_t tag[DOMAIN_TAG_BYTES];
+    memcpy(fake.domain, req->domain.p, req->domain.n);
+    fake.domain[req->domain.n] = 0;
+    fake_domain_tag(req->domain, tag);
     keeper_domain_tag_reply(call, &(struct keeper_domain_tag_rep){.tag = span_of(tag, sizeof tag)});
     return SD_OK;
 }

@@ -17,6 +17,7 @@
 
 int fake_keeper_start(void);
 void fake_keeper_join(void);
+void fake_domain_tag(struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]);
 enum sd_err fake_facet_key(struct span object, enum facet facet, struct secret *ret);
 
 int fixture_set_up(void **state) {
@@ -98,35 +99,65 @@ static void put_facet(struct store *store, uint8_t seed, enum facet facet, struc
     assert_int_equal(facet_put(store, &object, facet, buf_span(&sealed)), SD_OK);
 }
 
-static void put_letter(struct store *store, uint8_t ticket, uint8_t seed, enum ticket_state state, const char *subject,
-                       uint16_t attachments) {
+/* Carla, whom everything speaks for. */
+static const struct fixture_sender carla = {.from = "carla@customer.example",
+                                            .domain = "customer.example",
+                                            .trust = TRUST_VERIFIED,
+                                            .disposition = DISPOSITION_ACCEPT,
+                                            .as_customer = true};
+
+static struct span or_else(const char *text, const char *otherwise) {
+    return span_cstr(text ? text : otherwise);
+}
+
+static void put_head_card(struct store *store, uint8_t seed, const char *subject, const struct fixture_sender *from) {
     struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(65536);
     struct buf refs SD_CLEANUP(buf_free) = buf_new(1024);
-    struct cards_head_v1 head = {.subject = span_cstr(subject),
-                                 .from_name = SPAN("Carla <b>Kunde</b>"),
-                                 .from_address = SPAN("carla@customer.example"),
-                                 .date_ms = 1764150000000,
-                                 .message_id = SPAN("m1@customer.example"),
-                                 .trust = TRUST_VERIFIED,
-                                 .trust_domain = SPAN("customer.example"),
-                                 .trust_sentence = SPAN("Verified: customer.example"),
-                                 .checks = SPAN("{\"spf\":{},\"dkim\":[],\"dmarc\":{}}"),
-                                 .signals = SPAN("[{\"id\":\"lookalike-own\",\"sentence\":\"Looks alike.\"}]"),
-                                 .ambiguities = SPAN("[\"date-repeated\"]")};
+    char sentence[300], message_id[64];
+    (void)snprintf(sentence, sizeof sentence, "%s %s",
+                   from->trust == TRUST_VERIFIED ? "Verified:" : "Not verified: claims to be",
+                   from->domain ? from->domain : "");
+    (void)snprintf(message_id, sizeof message_id, "m%u@customer.example", seed);
+    struct cards_head_v1 head = {
+        .subject = span_cstr(subject),
+        .from_name = SPAN("Carla <b>Kunde</b>"),
+        .from_address = span_cstr(from->from),
+        .reply_to = span_cstr(from->reply_to),
+        .date_ms = 1764150000000,
+        .message_id = span_cstr(message_id),
+        .trust = from->trust,
+        .trust_domain = span_cstr(from->domain),
+        .trust_sentence = span_cstr(sentence),
+        .checks = or_else(from->checks, "{\"spf\":{},\"dkim\":[],\"dmarc\":{}}"),
+        .signals = or_else(from->signals, "[{\"id\":\"lookalike-own\",\"sentence\":\"Looks alike.\"}]"),
+        .disposition_reason = span_cstr(from->reason),
+        .ambiguities = SPAN("[\"date-repeated\"]")};
     ipc_list_add(&head.references, &refs, SPAN("newer@customer.example"));
     ipc_list_add(&head.references, &refs, SPAN("older@customer.example"));
     assert_int_equal(cards_head_v1_encode(&card, &head), SD_OK);
+    put_facet(store, seed, FACET_HEAD, buf_span(&card.body));
+}
+
+static void put_letter(struct store *store, uint8_t ticket, uint8_t seed, enum ticket_state state, const char *subject,
+                       uint16_t attachments, const struct fixture_sender *from) {
     struct message_row row = {.object = object_of(seed),
                               .ticket = ticket_of(ticket),
                               .direction = DIRECTION_IN,
                               .at_ms = 1764150000000 + seed,
-                              .trust = TRUST_VERIFIED,
-                              .disposition = DISPOSITION_ACCEPT,
+                              .trust = from->trust,
+                              .disposition = from->disposition,
                               .state = attachments ? OBJECT_UNSCANNED : OBJECT_CLEAN,
                               .attachments = attachments,
-                              .size_bytes = 100};
+                              .size_bytes = 100,
+                              .signals = from->row_signals,
+                              .known = from->known,
+                              .known_since_ms = from->known_since_ms,
+                              .has_domain_tag = from->domain != NULL,
+                              .as_customer = from->as_customer,
+                              .encrypted = from->encrypted};
+    fake_domain_tag(span_cstr(from->domain), row.domain_tag);
     assert_int_equal(message_add(store, &row, state), SD_OK);
-    put_facet(store, seed, FACET_HEAD, buf_span(&card.body));
+    put_head_card(store, seed, subject, from);
     put_facet(store, seed, FACET_TEXT, SPAN("Hello,\n\"it\" broke \xc3\xa4gain.\n"));
     put_facet(store, seed, FACET_SOURCE, SPAN("Subject: x\r\n\r\nHello\r\n"));
 }
@@ -136,20 +167,36 @@ static void begin(struct fixture *f, struct lease *lease) {
     assert_int_equal(store_begin(lease->store, deadline_in_ms(5000)), SD_OK);
 }
 
-void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject) {
+static void add_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject,
+                       const struct fixture_sender *sender) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     struct ticket_id id = ticket_of(seed);
     struct object_id first = object_of(seed);
     begin(f, &lease);
     assert_int_equal(ticket_ensure(lease.store, &id, span_cstr(queue), state, &first, 1764150000000 + seed), SD_OK);
-    put_letter(lease.store, seed, seed, state, subject, 0);
+    put_letter(lease.store, seed, seed, state, subject, 0, sender);
     assert_int_equal(store_commit(lease.store), SD_OK);
+}
+
+void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject) {
+    add_ticket(f, seed, queue, state, subject, &carla);
+}
+
+void fixture_ticket_from(struct fixture *f, uint8_t seed, const struct fixture_sender *sender) {
+    add_ticket(f, seed, "support", TICKET_OPEN, "x", sender);
 }
 
 void fixture_letter(struct fixture *f, uint8_t ticket_seed, uint8_t seed, enum ticket_state state, uint16_t attachments) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     begin(f, &lease);
-    put_letter(lease.store, ticket_seed, seed, state, "Again", attachments);
+    put_letter(lease.store, ticket_seed, seed, state, "Again", attachments, &carla);
+    assert_int_equal(store_commit(lease.store), SD_OK);
+}
+
+void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, const struct fixture_sender *sender) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    begin(f, &lease);
+    put_letter(lease.store, ticket_seed, seed, TICKET_OPEN, "Again", 0, sender);
     assert_int_equal(store_commit(lease.store), SD_OK);
 }
 

@@ -19,6 +19,8 @@ struct fake_keeper {
     unsigned opens, heads, replies, acts, moves, sign_outs;
     char reply_message[8192]; /* the last one, NUL-terminated */
     char origin[65];
+    char domain[256];       /* that was searched for */
+    unsigned reply_cc;      /* addresses that the last answer named by hand */
     const char *history[4]; /* records, NULL ends */
 };
 extern struct fake_keeper fake;
@@ -47,6 +49,19 @@ int fixture_keeper_channel(void);
 void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject);
 /* One more letter on it. */
 void fixture_letter(struct fixture *f, uint8_t ticket_seed, uint8_t seed, enum ticket_state state, uint16_t attachments);
+/* And tickets and letters whose sender is as given; what is NULL or zero is so in the card and the row too. */
+struct fixture_sender {
+    const char *from, *reply_to, *domain;
+    const char *checks, *signals; /* JSON of the head card; NULL: as in every letter here */
+    const char *reason;           /* of the disposition */
+    uint8_t trust, disposition;
+    uint64_t row_signals;
+    uint32_t known;
+    int64_t known_since_ms;
+    bool as_customer, encrypted;
+};
+void fixture_ticket_from(struct fixture *f, uint8_t seed, const struct fixture_sender *sender);
+void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, const struct fixture_sender *sender);
 struct ticket_row fixture_row(struct fixture *f, uint8_t seed);
 void fixture_head(struct fixture *f, uint8_t seed, struct span sealed_instead);
 

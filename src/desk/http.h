@@ -22,7 +22,7 @@ enum http_method { HTTP_OTHER, HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE };
     X(idempotency_key, "Idempotency-Key")                                                                                      \
     X(content_type, "Content-Type")
 
-#define HTTP_PARAMS_MAX 16 /* query parameters; the API knows four */
+#define HTTP_PARAMS_MAX 16 /* query parameters; the API knows seven */
 
 struct http_param {
     struct span name, value; /* percent-decoded */

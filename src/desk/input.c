@@ -99,6 +99,14 @@ struct span in_text(const struct json_in *value) {
     return json_is_string(v) ? span_of(json_string_value(v), json_string_length(v)) : SPAN_NONE;
 }
 
+bool in_true(const struct json_in *value) {
+    return json_is_true(library(value));
+}
+
+int64_t in_int(const struct json_in *value, int64_t otherwise) {
+    return json_is_integer(library(value)) ? json_integer_value(library(value)) : otherwise;
+}
+
 size_t in_count(const struct json_in *value) {
     return in_kind(value) == IN_LIST ? json_array_size(library(value)) : json_object_size(library(value));
 }

@@ -23,7 +23,9 @@ void in_free(struct json_in **value);
 /* All take NULL, which is absent, and values of other kinds, which have nothing in them. */
 enum in_kind in_kind(const struct json_in *value);
 struct span in_text(const struct json_in *value); /* UTF-8; may contain NUL */
-size_t in_count(const struct json_in *value);     /* of a list's items or an object's members */
+bool in_true(const struct json_in *value);        /* the word true */
+int64_t in_int(const struct json_in *value, int64_t otherwise);
+size_t in_count(const struct json_in *value); /* of a list's items or an object's members */
 const struct json_in *in_item(const struct json_in *list, size_t i);
 const struct json_in *in_member(const struct json_in *object, const char *name);
 /* True when the object has a member that is none of the known ones; its name lives as long as the value. */

@@ -18,16 +18,18 @@ static void body(struct span input, struct arena *arena) {
         abort(); /* what goes on to be signed has been checked */
 }
 
-static void query(struct span input) {
-    struct http_request request = {.param_count = 4};
-    struct ticket_filter filter = {0};
-    struct field_errors errors = {0};
-    static const char *const names[] = {"cursor", "limit", "state", "queue"};
-    for (size_t i = 0; i < 4; i++)
-        request.params[i] = (struct http_param){span_cstr(names[i]), input};
-    tickets_query(&request, &filter, &errors);
-    if (errors.count == 0 && (filter.limit < 1 || filter.limit > LIMIT_LIST_ITEMS))
-        abort();
+/* Each parameter alone, so that each is also read without another one's error. */
+static void query(struct span input, struct arena *arena) {
+    static const char *const names[] = {"cursor", "limit", "state", "queue", "trust", "signal", "domain"};
+    for (size_t i = 0; i < SD_COUNT(names); i++) {
+        struct http_request request = {.param_count = 1, .params = {{span_cstr(names[i]), input}}};
+        struct tickets_query query = {0};
+        struct field_errors errors = {0};
+        tickets_query(&request, arena, &query, &errors);
+        if (errors.count == 0 && (query.filter.limit < 1 || query.filter.limit > LIMIT_LIST_ITEMS ||
+                                  query.filter.signal >= 64 || query.domain.n > 255 || !span_is_ascii(query.domain)))
+            abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -38,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     struct timeline *t = arena_alloc(arena, sizeof *t);
     body(input, arena);
-    query(input);
+    query(input, arena);
     if (id_from_text(input, &id) == SD_OK && size != 32)
         abort();
     if (if_match_of(input).kind == IF_MATCH_REVISION && size < 3)

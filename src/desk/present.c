@@ -40,15 +40,15 @@ void put_card_json(struct json_out *j, const char *key, struct span json, char f
     }
 }
 
-void put_trust(struct json_out *j, const struct cards_head_v1 *card, bool details) {
-    json_begin_object(j, "trust");
+void put_trust_members(struct json_out *j, const struct cards_head_v1 *card) {
     json_cstr(j, "level", card->trust <= TRUST_VERIFIED ? trust_level_text(card->trust) : trust_level_text(TRUST_FAILED));
     json_text(j, "domain", card->trust_domain);
     json_text(j, "sentence", card->trust_sentence);
-    if (details) {
-        put_card_json(j, "checks", card->checks, '{');
-        put_card_json(j, "signals", card->signals, '[');
-    }
+}
+
+void put_trust(struct json_out *j, const struct cards_head_v1 *card) {
+    json_begin_object(j, "trust");
+    put_trust_members(j, card);
     json_end(j);
 }
 
@@ -68,7 +68,7 @@ void put_ticket(struct json_out *j, const struct ticket_row *row, const struct c
     json_cstr(j, "state", ticket_state_text(row->state));
     json_text(j, "subject", card->subject);
     put_mailbox(j, "from", card->from_name, card->from_address);
-    put_trust(j, card, false);
+    put_trust(j, card);
     if (row->assignee.n) {
         json_text(j, "assignee", row->assignee);
         json_text(j, "assignee_name", assignee_name);

@@ -11,8 +11,9 @@ void put_id(struct json_out *j, const char *key, const uint8_t id[16]);
 void put_mailbox(struct json_out *j, const char *key, struct span name, struct span address);
 /* An array of them, from a list of cards_mailbox_v1. */
 void put_mailboxes(struct json_out *j, const char *key, struct ipc_list list);
-/* {"level","domain","sentence"}, and with details "checks" and "signals". */
-void put_trust(struct json_out *j, const struct cards_head_v1 *card, bool details);
+/* "trust": {"level","domain","sentence"}, as lists have it; and the members alone. */
+void put_trust(struct json_out *j, const struct cards_head_v1 *card);
+void put_trust_members(struct json_out *j, const struct cards_head_v1 *card);
 /* Finished JSON out of a card, if it is what it should be (first: '{' or '['); else null or an empty array. */
 void put_card_json(struct json_out *j, const char *key, struct span json, char first);
 /* The date field; null when the message had none that could be read. */

@@ -162,9 +162,9 @@ static enum sd_err plan_reply_to(const struct reply_facts *facts, const struct m
 enum sd_err reply_plan(const struct reply_facts *facts, const struct reply_wish *wish, struct arena *arena,
                        struct reply_plan *ret) {
     struct mail_draft *draft = &ret->draft;
-    if (mail_parse_mailbox(facts->answered->from_address, arena, &ret->to) != SD_OK)
+    if (mail_parse_mailbox(facts->to.address, arena, &ret->to) != SD_OK)
         return SD_ERR_PARSE;
-    ret->to.display = facts->answered->from_name;
+    ret->to.display = facts->to.name;
     enum sd_err err = mail_parse_mailbox(facts->queue_address, arena, &draft->from);
     if (err == SD_OK)
         err = plan_reply_to(facts, &draft->from, arena, &draft->reply_to);

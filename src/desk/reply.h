@@ -7,6 +7,7 @@
 
 #include "core/ipc/cards.h"
 #include "crypt/crypt.h"
+#include "desk/addressee.h"
 #include "desk/input.h"
 #include "desk/problem.h"
 #include "mail/build.h"
@@ -34,11 +35,12 @@ enum sd_err reply_fingerprint(struct span idempotency_key, struct span ticket, c
 
 /* What the answer is made from. */
 struct reply_facts {
-    const struct cards_head_v1 *answered; /* the newest letter from outside */
-    struct span queue;                    /* its name is shown as the sender's */
-    struct span queue_address;            /* From */
-    struct span reply_token;              /* makes Reply-To: local+token@domain */
-    struct span hostname;                 /* of the Message-ID */
+    const struct cards_head_v1 *answered; /* the letter it answers: subject and references */
+    struct addressee to;
+    struct span queue;         /* its name is shown as the sender's */
+    struct span queue_address; /* From */
+    struct span reply_token;   /* makes Reply-To: local+token@domain */
+    struct span hostname;      /* of the Message-ID */
     int64_t now_ms;
 };
 

@@ -5,8 +5,14 @@
 #include "desk/problem.h"
 #include "store/ticket.h"
 
-/* Fills limit, state, queue and after; wrong parameters go to errors. */
-void tickets_query(const struct http_request *request, struct ticket_filter *filter, struct field_errors *errors);
+/* What the keeper must be asked for goes beside the filter: the store knows domains by its keyed hash alone. */
+struct tickets_query {
+    struct ticket_filter filter; /* all but queues and domain_tag */
+    struct span domain;          /* lower-case A-labels, in the arena; empty: any */
+};
+/* Wrong parameters go to errors. */
+void tickets_query(const struct http_request *request, struct arena *arena, struct tickets_query *query,
+                   struct field_errors *errors);
 /* Opaque to clients: where the page behind this row begins. */
 struct span cursor_text(const struct ticket_row *row, struct arena *arena);
 

@@ -246,6 +246,18 @@ def check_lists(document, get, seen):
     return tickets
 
 
+def check_filters(document, get):
+    """Every documented value is taken; who a ticket's letters are from is what it was found by."""
+    schemas = document['components']['schemas']
+    for level in schemas['TrustLevel']['enum']:
+        for ticket in get(f'/api/v1/tickets?limit=3&trust={level}')['items']:
+            levels = [m['trust']['level'] for m in get(f"/api/v1/tickets/{ticket['id']}")['messages'] if m['direction'] == 'in']
+            need(level in levels, f'trust={level} found a ticket of {levels}')
+    for signal in schemas['SignalId']['enum']:
+        get(f'/api/v1/tickets?limit=1&signal={signal}&state=open')
+    get('/api/v1/tickets?limit=1&domain=nobody.example&trust=verified')
+
+
 def check_ticket(document, session, get, ticket, seen):
     whole = get(f"/api/v1/tickets/{ticket['id']}")
     get(f"/api/v1/tickets/{ticket['id']}/timeline")
@@ -286,10 +298,11 @@ def check(base_url, session):
         return answer.json()
 
     get('/api/v1/session')
-    for wrong in ('limit=0', 'limit=101', 'state=lost', 'cursor=!'):
+    for wrong in ('limit=0', 'limit=101', 'state=lost', 'cursor=!', 'trust=maybe', 'signal=none', 'domain=bank', 'domain=a..b'):
         answer = session.request('GET', f'/api/v1/tickets?{wrong}')
         need(answer.status == 422 and answer.json()['errors'], f'{wrong}: {answer.status}')
         seen.append(check_answer(document, 'GET', '/api/v1/tickets', answer))
+    check_filters(document, get)
     check_not_there(document, session, seen)
     for ticket in check_lists(document, get, seen)[:5]:
         check_ticket(document, session, get, ticket, seen)

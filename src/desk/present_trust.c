@@ -1,0 +1,149 @@
+#include "desk/present_trust.h"
+#include "auth/auth.h"
+#include "desk/input.h"
+#include "desk/present.h"
+#include "desk/trust_line.h"
+
+#define LINE_BYTES_MAX 1024
+
+static bool has_signal(uint64_t signals, enum auth_signal signal) {
+    return signals >> signal & 1;
+}
+
+/* ---- the line ---- */
+
+static enum acquaintance acquaintance_of(const struct message_row *row) {
+    if (row->direction == DIRECTION_OUT)
+        return ACQUAINTANCE_NOTHING;
+    if (row->known > 0 && row->known_since_ms > 0)
+        return ACQUAINTANCE_KNOWN;
+    return has_signal(row->signals, AUTH_SIGNAL_FIRST_CONTACT) ? ACQUAINTANCE_FIRST : ACQUAINTANCE_NOTHING;
+}
+
+/* The sealed card goes before the store's column. Cards of before say nothing of it: then only the column's yes counts. */
+static enum hop hop_of(const struct json_in *checks, const struct message_row *row) {
+    const struct json_in *tls = in_member(checks, "tls");
+    if (row->direction == DIRECTION_OUT)
+        return HOP_NOT_SAID;
+    if (in_true(in_member(checks, "upstream")))
+        return HOP_RELAYED;
+    switch (in_kind(tls)) {
+    case IN_OBJECT:
+        return HOP_ENCRYPTED;
+    case IN_NULL:
+        return HOP_CLEAR;
+    default:
+        return row->encrypted ? HOP_ENCRYPTED : HOP_NOT_SAID;
+    }
+}
+
+static void put_line(struct json_out *j, const struct cards_head_v1 *card, const struct json_in *checks,
+                     const struct message_row *row) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(LINE_BYTES_MAX);
+    struct trust_line line = {.sentence = card->trust_sentence,
+                              .acquaintance = acquaintance_of(row),
+                              .known = row->known,
+                              .known_since_ms = row->known_since_ms,
+                              .hop = hop_of(checks, row),
+                              .tls_version = in_text(in_member(in_member(checks, "tls"), "version"))};
+    trust_line_put(&text, &line);
+    json_text(j, "line", buf_err(&text) ? card->trust_sentence : buf_span(&text));
+}
+
+/* ---- signals ---- */
+
+static void put_signal(struct json_out *j, struct span id, struct span sentence, int64_t weight) {
+    json_begin_object(j, NULL);
+    json_text(j, "id", id);
+    json_text(j, "sentence", sentence);
+    json_int(j, "weight", weight);
+    json_end(j);
+}
+
+/* The inspector's, as it said them; the bits of those that this version knows. */
+static uint64_t put_card_signals(struct json_out *j, const struct json_in *list, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
+    uint64_t said = 0;
+    for (size_t i = 0; in_kind(list) == IN_LIST && i < in_count(list); i++) {
+        const struct json_in *item = in_item(list, i);
+        struct span id = in_text(in_member(item, "id"));
+        enum auth_signal signal = auth_signal_from(id);
+        bool is_known = signal < AUTH_SIGNAL_COUNT;
+        if (id.n == 0 || (is_known && has_signal(said, signal)))
+            continue;
+        put_signal(j, id, in_text(in_member(item, "sentence")),
+                   in_int(in_member(item, "weight"), is_known ? weights[signal] : 0));
+        said |= is_known ? UINT64_C(1) << signal : 0;
+    }
+    return said;
+}
+
+static void put_signals(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
+    struct json_in *list SD_CLEANUP(in_free) = NULL;
+    struct auth_policy policy = auth_policy_default();
+    enum sd_err err = in_read(card->signals, &list);
+    json_begin_array(j, "signals");
+    uint64_t said = err ? 0 : put_card_signals(j, list, policy.weights);
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        if (has_signal(row->signals & ~said, s))
+            put_signal(j, span_cstr(auth_signal_id(s)), span_cstr(auth_signal_sentence(s)), policy.weights[s]);
+    json_end(j);
+}
+
+/* ---- the rest ---- */
+
+static void put_known(struct json_out *j, const struct message_row *row) {
+    enum acquaintance acquaintance = acquaintance_of(row);
+    if (acquaintance == ACQUAINTANCE_NOTHING) {
+        json_put_null(j, "known");
+        return;
+    }
+    json_begin_object(j, "known");
+    json_int(j, "messages", acquaintance == ACQUAINTANCE_FIRST ? 0 : row->known);
+    put_date(j, "since", acquaintance == ACQUAINTANCE_FIRST ? 0 : row->known_since_ms);
+    json_end(j);
+}
+
+static void put_encrypted(struct json_out *j, const struct json_in *checks, const struct message_row *row) {
+    enum hop hop = hop_of(checks, row);
+    if (hop == HOP_NOT_SAID)
+        json_put_null(j, "encrypted");
+    else
+        json_bool(j, "encrypted", hop == HOP_ENCRYPTED || in_kind(in_member(checks, "tls")) == IN_OBJECT);
+}
+
+/* What the keeper's signals made stricter has no sentence in the card, which the inspector wrote before. */
+static struct span reason_of(const struct cards_head_v1 *card, const struct message_row *row) {
+    struct auth_policy policy = auth_policy_default();
+    enum auth_signal heaviest = AUTH_SIGNAL_COUNT;
+    if (card->disposition_reason.n || row->disposition == DISPOSITION_ACCEPT)
+        return card->disposition_reason;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        if (has_signal(row->signals, s) && (heaviest == AUTH_SIGNAL_COUNT || policy.weights[s] > policy.weights[heaviest]))
+            heaviest = s;
+    return span_cstr(auth_signal_sentence(heaviest));
+}
+
+void put_sender(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
+    struct json_in *checks SD_CLEANUP(in_free) = NULL;
+    enum sd_err err = in_read(card->checks, &checks);
+    json_begin_object(j, "trust");
+    put_trust_members(j, card);
+    put_line(j, card, checks, row);
+    if (err == SD_OK && in_kind(checks) == IN_OBJECT)
+        json_raw(j, "checks", card->checks);
+    else
+        json_put_null(j, "checks");
+    put_signals(j, card, row);
+    put_known(j, row);
+    put_encrypted(j, checks, row);
+    json_end(j);
+    if (row->direction == DIRECTION_OUT) {
+        json_put_null(j, "disposition");
+        json_text(j, "disposition_reason", SPAN_NONE);
+        json_put_null(j, "as_customer");
+        return;
+    }
+    json_cstr(j, "disposition", disposition_text(row->disposition));
+    json_text(j, "disposition_reason", reason_of(card, row));
+    json_bool(j, "as_customer", row->as_customer);
+}
