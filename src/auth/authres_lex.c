@@ -6,7 +6,8 @@ bool authres_is_fws(uint8_t c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool authres_is_token(uint8_t c) {
+/* RFC 2045 token, which RFC 8601 takes for values. */
+static bool is_token(uint8_t c) {
     struct span tspecials = SPAN("()<>@,;:\\\"/[]?=");
     return c > 0x20 && c < 0x7f && span_find(tspecials, c) == tspecials.n;
 }
@@ -72,7 +73,7 @@ enum sd_err authres_take_value(struct span *rest, struct arena *arena, struct sp
     size_t n = 0;
     if (rest->n && rest->p[0] == '"')
         return take_quoted(rest, arena, ret);
-    while (n < rest->n && authres_is_token(rest->p[n]))
+    while (n < rest->n && is_token(rest->p[n]))
         n++;
     *ret = span_sub(*rest, 0, n);
     *rest = span_from(*rest, n);

@@ -8,8 +8,6 @@
 #include "core/arena.h"
 
 bool authres_is_fws(uint8_t c);
-/* RFC 2045 token, which RFC 8601 takes for values. */
-bool authres_is_token(uint8_t c);
 /* White space and comments; false when a comment does not end or nests too deeply. */
 bool authres_skip_cfws(struct span *rest);
 /* value = token / quoted-string; a quoted one without quotes, escapes and folds, in the arena. */

@@ -1,3 +1,4 @@
+#include "auth/authres_read.h"
 #include "auth/corpus/corpus.h"
 #include "auth/results.h"
 
@@ -13,6 +14,40 @@ static void parse_case(const json_t *test, struct tally *t) {
     corpus_case(t, name, ignored ? !readable : readable && span_ieq(got, wanted), "authserv-id \"%.*s\"", SPAN_FMT(got));
     if (wanted.n)
         corpus_case(t, name, results_claims(value, wanted, arena), "is not cut for %.*s", SPAN_FMT(wanted));
+    arena_free(&arena);
+}
+
+static bool text_is(struct span got, const json_t *wanted, struct arena *arena) {
+    return span_eq(got, wanted ? corpus_octets(wanted, arena) : SPAN_NONE);
+}
+
+static bool same_result(const struct authres_result *got, json_t *wanted, struct arena *arena) {
+    const char *name;
+    json_t *value;
+    json_t *properties = json_object_get(wanted, "props");
+    bool same = span_ieq(got->method, corpus_get(wanted, "method", arena)) &&
+                span_ieq(got->result, corpus_get(wanted, "result", arena)) &&
+                text_is(got->reason, json_object_get(wanted, "reason"), arena) &&
+                got->property_count == json_object_size(properties);
+    json_object_foreach(properties, name, value) {
+        size_t dot = span_find(span_cstr(name), '.');
+        struct span type = span_sub(span_cstr(name), 0, dot);
+        same = same && text_is(authres_value(got, type, span_from(span_cstr(name), dot + 1)), value, arena);
+    }
+    return same;
+}
+
+/* All of a field, or nothing of it. */
+static void read_case(const json_t *test, struct tally *t) {
+    struct arena *arena = arena_new(1024 * 1024);
+    const char *name = json_string_value(json_object_get(test, "id"));
+    json_t *results = json_object_get(test, "results");
+    struct authres got = {0};
+    enum sd_err err = authres_read(corpus_get(test, "value", arena), arena, &got);
+    bool same = json_is_null(results) ? err == SD_ERR_PARSE : err == SD_OK && got.count == json_array_size(results);
+    for (size_t i = 0; same && i < got.count; i++)
+        same = same_result(&got.results[i], json_array_get(results, i), arena);
+    corpus_case(t, name, same, "is read as %zu results, %s", got.count, sd_err_name(err));
     arena_free(&arena);
 }
 
@@ -53,7 +88,10 @@ void corpus_authres(const char *dir, struct tally *t) {
     json_t *root = corpus_load(dir, "authres/cases.json");
     size_t i;
     json_t *test;
-    json_array_foreach(json_object_get(root, "parse"), i, test) parse_case(test, t);
+    json_array_foreach(json_object_get(root, "parse"), i, test) {
+        parse_case(test, t);
+        read_case(test, t);
+    }
     json_array_foreach(json_object_get(root, "generate"), i, test) generate_case(test, t);
     json_decref(root);
 }
