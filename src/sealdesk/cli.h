@@ -69,9 +69,14 @@ struct door {
 enum sd_err door_open(const struct settings *settings, struct door *door) SD_MUST_CHECK; /* says what failed */
 void door_close(struct door *door);
 
+/* scratch.c: an empty data directory for roles that run for one question, as the roles' frame wants one. */
+#define SCRATCH_BYTES 64
+enum sd_err scratch_make(char dir[SCRATCH_BYTES]) SD_MUST_CHECK;
+void scratch_remove(const char *dir);
+
 /* zone.c: the DNS records to publish, as zone-file lines. json: keeper.public_keys. */
 enum sd_err put_zone(const struct settings *settings, struct span json, struct buf *to) SD_MUST_CHECK;
-/* cmd_check.c: "records", the same lines without remarks. */
+/* cmd_dns.c: "records", the same lines without remarks. */
 struct json_out;
 void put_zone_json(struct json_out *j, struct span zone);
 

@@ -1,7 +1,6 @@
-/* sealdesk check, dns: what is configured, and what the world must be told of it. */
+/* sealdesk check: is what is configured right, and what does it let messages do. */
 #include "sealdesk/cli.h"
 
-#include "core/ipc/keeper.h"
 #include "core/json_out.h"
 #include "sealdesk/gates.h"
 
@@ -93,54 +92,4 @@ int cmd_check(int argc, char **argv) {
     }
     int status = load_common(&options, &settings);
     return status ? status : check(settings, options.json);
-}
-
-/* ---- dns ---- */
-
-void put_zone_json(struct json_out *j, struct span zone) {
-    struct span_split split = span_split_start(zone);
-    struct span line;
-    json_begin_array(j, "records");
-    while (span_split_next(&split, '\n', &line))
-        if (line.n && line.p[0] != ';')
-            json_text(j, NULL, line);
-    json_end(j);
-}
-
-static void print_dns(struct span zone, struct span keys) {
-    struct buf out SD_CLEANUP(buf_free) = buf_new((size_t)256 * 1024);
-    struct json_out j = json_out(&out);
-    json_begin_object(&j, NULL);
-    put_zone_json(&j, zone);
-    json_raw(&j, "keys", keys);
-    json_end(&j);
-    (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
-}
-
-int cmd_dns(int argc, char **argv) {
-    struct common_options options = {0};
-    struct settings *settings SD_CLEANUP(settings_free) = NULL;
-    struct door door;
-    if (!parse_plain(argc, argv, &options, NULL))
-        return EXIT_USAGE;
-    int status = load_common(&options, &settings);
-    if (status)
-        return status;
-    enum sd_err err = door_open(settings, &door);
-    if (err)
-        return exit_status_of(err);
-    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    struct keeper_public_keys_rep rep;
-    struct buf zone SD_CLEANUP(buf_free) = buf_new(65536);
-    err = keeper_public_keys_call(door.keeper, &(struct keeper_public_keys_req){}, deadline_in_ms(10000), &msg, &rep);
-    if (err == SD_OK)
-        err = put_zone(settings, rep.json, &zone);
-    if (err == SD_OK && options.json)
-        print_dns(buf_span(&zone), rep.json);
-    else if (err == SD_OK)
-        (void)printf("%.*s", SPAN_FMT(buf_span(&zone)));
-    else
-        (void)fprintf(stderr, "sealdesk dns: %s\n", sd_err_text(err));
-    door_close(&door);
-    return exit_status_of(err);
 }

@@ -12,8 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define JUDGE_MS 60000
 
@@ -166,44 +164,29 @@ static enum sd_err ask(struct supervisor *s, const struct inspect_judge_req *req
     return SD_OK;
 }
 
-/* The roles' frame wants a data directory: one that is empty, and removed afterwards. */
-static enum sd_err make_empty_dir(char *dir) {
-    char path[128];
-    if (!mkdtemp(dir))
-        return SD_ERR_IO;
-    bool good = chmod(dir, 0711) == 0;
-    (void)snprintf(path, sizeof path, "%s/run", dir);
-    good = good && mkdir(path, 0711) == 0;
-    (void)snprintf(path, sizeof path, "%s/run/empty", dir);
-    return good && mkdir(path, 0755) == 0 ? SD_OK : SD_ERR_IO;
-}
-
-static void remove_empty_dir(const char *dir) {
-    static const char *const parts[] = {"/run/empty", "/run", ""};
-    for (size_t i = 0; i < SD_COUNT(parts); i++) {
-        char path[128];
-        (void)snprintf(path, sizeof path, "%s%s", dir, parts[i]);
-        (void)rmdir(path);
-    }
+static enum sd_err judge_in(const char *dir, struct verify_options *o, const struct inspect_judge_req *req, int *ret_status) {
+    char data_dir[SCRATCH_BYTES + 16];
+    struct settings *settings SD_CLEANUP(settings_free) = NULL;
+    (void)snprintf(data_dir, sizeof data_dir, "main.data_dir=%s", dir);
+    o->common.overrides[o->common.override_count++] = data_dir;
+    enum sd_err err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides,
+                                    o->common.override_count, &settings);
+    if (err)
+        return err;
+    struct supervisor s = supervisor_new(settings);
+    err = ask(&s, req, ret_status);
+    supervisor_stop(&s);
+    return err;
 }
 
 static int judge(struct verify_options *o, const struct inspect_judge_req *req) {
-    char dir[] = "/tmp/sealdesk-verify.XXXXXX";
-    char data_dir[64];
+    char dir[SCRATCH_BYTES];
     int status = EXIT_NO;
-    struct settings *settings SD_CLEANUP(settings_free) = NULL;
-    enum sd_err err = make_empty_dir(dir);
-    (void)snprintf(data_dir, sizeof data_dir, "main.data_dir=%s", dir);
-    o->common.overrides[o->common.override_count++] = data_dir;
-    if (err == SD_OK)
-        err = settings_load(o->common.conf ? o->common.conf : "/dev/null", o->common.overrides, o->common.override_count,
-                            &settings);
+    enum sd_err err = scratch_make(dir);
     if (err == SD_OK) {
-        struct supervisor s = supervisor_new(settings);
-        err = ask(&s, req, &status);
-        supervisor_stop(&s);
+        err = judge_in(dir, o, req, &status);
+        scratch_remove(dir);
     }
-    remove_empty_dir(dir);
     if (err)
         (void)fprintf(stderr, "sealdesk verify: %s\n", sd_err_text(err));
     return err ? exit_status_of(err) : status;

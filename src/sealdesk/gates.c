@@ -52,11 +52,12 @@ static bool read_levels(const struct settings *settings, size_t gate, unsigned *
 }
 
 #define MEANING_WIDTH 62
+#define LEVEL_WIDTH 10
 
 void gates_put_table(const struct settings *settings, struct buf *to) {
     buf_printf(to, "%-11s %-*s", "gate", MEANING_WIDTH, "what a message may do");
     for (size_t k = 0; k < SD_COUNT(columns); k++)
-        buf_printf(to, "  %-10s", trust_level_text(columns[k]));
+        buf_printf(to, "  %*s", -(k + 1 < SD_COUNT(columns)) * LEVEL_WIDTH, trust_level_text(columns[k]));
     buf_byte(to, '\n');
     for (size_t i = 0; i < SD_COUNT(gates); i++) {
         unsigned levels = 0;
@@ -64,7 +65,7 @@ void gates_put_table(const struct settings *settings, struct buf *to) {
             continue;
         buf_printf(to, "%-11s %-*s", gates[i].key, MEANING_WIDTH, gates[i].meaning);
         for (size_t k = 0; k < SD_COUNT(columns); k++)
-            buf_printf(to, "  %-10s", levels >> columns[k] & 1 ? "yes" : "no");
+            buf_printf(to, "  %*s", -(k + 1 < SD_COUNT(columns)) * LEVEL_WIDTH, levels >> columns[k] & 1 ? "yes" : "no");
         buf_byte(to, '\n');
     }
 }

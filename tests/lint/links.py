@@ -20,7 +20,7 @@ MAY_LINK = {
     "sealdesk-clerk":   "crypto zstd sqlite3 jansson curl",
     "sealdesk-courier": "crypto ssl zstd sqlite3 jansson curl idn2 psl",
     "sealdesk-desk":    "crypto ssl zstd sqlite3 jansson microhttpd idn2 psl qrencode fido2 cbor",
-    "sealdesk":         "crypto zstd sqlite3 jansson confuse",
+    "sealdesk":         "crypto zstd sqlite3 jansson confuse idn2 psl",  # idn2, psl: `dns check` evaluates SPF and DMARC as the inspector does
 }
 EVERYWHERE = {"c", "ld-linux-x86-64", "ld-linux-aarch64"}
 WHOLE_LIST = {"sealdesk-keeper": {"m"}}  # by ldd too; with what its own libraries may bring (SQLite uses libm)

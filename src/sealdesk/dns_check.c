@@ -1,0 +1,126 @@
+#include "sealdesk/dns_check.h"
+
+#include "auth/name.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+const char *severity_text(enum severity severity) {
+    static const char *const texts[] = {
+#define X(name, text) text,
+        SEVERITY_LIST(X)
+#undef X
+    };
+    return texts[severity];
+}
+
+/* Records of others end in sentences: nothing in them may steer a terminal. */
+static struct span printable(struct span text, struct arena *arena) {
+    uint8_t *to = arena_alloc(arena, text.n + 1);
+    bool utf8 = span_is_utf8(text);
+    for (size_t i = 0; to && i < text.n; i++)
+        to[i] = text.p[i] < 0x20 || text.p[i] == 0x7f || (text.p[i] >= 0x80 && !utf8) ? '?' : text.p[i];
+    return to ? span_of(to, text.n) : SPAN_NONE;
+}
+
+void dns_found(struct dns_check *check, enum severity severity, const char *id, struct span subject, struct span publish,
+               const char *format, ...) {
+    char *text = NULL;
+    va_list args;
+    if (check->count == FINDINGS_MAX)
+        return;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    check->findings[check->count++] = (struct finding){.severity = severity,
+                                                       .id = id,
+                                                       .subject = printable(subject, check->arena),
+                                                       .sentence = printable(n < 0 ? SPAN_NONE : span_cstr(text), check->arena),
+                                                       .publish = printable(publish, check->arena)};
+    if (n >= 0)
+        free(text);
+}
+
+enum severity dns_check_worst(const struct dns_check *check) {
+    enum severity worst = SEVERITY_OK;
+    for (size_t i = 0; i < check->count; i++)
+        worst = check->findings[i].severity > worst ? check->findings[i].severity : worst;
+    return worst;
+}
+
+struct dns_answer dns_check_ask(struct dns_check *check, struct span name, enum dns_type type) {
+    struct dns_answer answer;
+    if (dns_ask(check->dns, name, type, check->deadline, check->arena, &answer) != SD_OK)
+        answer = (struct dns_answer){.outcome = DNS_TEMPFAIL};
+    if (answer.outcome != DNS_FOUND)
+        answer.count = 0;
+    return answer;
+}
+
+static void take_addresses(struct dns_check *check, struct span host, enum dns_type type, size_t n, struct addresses *to) {
+    struct dns_answer answer = dns_check_ask(check, host, type);
+    to->unknown |= answer.outcome == DNS_TEMPFAIL;
+    for (size_t i = 0; i < answer.count && to->count < SENDERS_MAX; i++)
+        if (answer.records[i].n == n) {
+            memcpy(to->ip[to->count], v4_mapped, sizeof v4_mapped);
+            memcpy(to->ip[to->count++] + 16 - n, answer.records[i].p, n);
+        }
+}
+
+struct addresses dns_addresses(struct dns_check *check, struct span host) {
+    struct addresses found = {0};
+    take_addresses(check, host, DNS_A, 4, &found);
+    take_addresses(check, host, DNS_AAAA, 16, &found);
+    return found;
+}
+
+struct span address_text(const uint8_t ip[16], struct arena *arena) {
+    char text[INET6_ADDRSTRLEN];
+    bool is_v4 = memcmp(ip, v4_mapped, sizeof v4_mapped) == 0;
+    return arena_span(arena, span_cstr(inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + 12 : ip, text, sizeof text)));
+}
+
+struct span dns_to_publish(const struct dns_check *check, struct span owner, const char *begins) {
+    struct span_split split = span_split_start(check->zone);
+    struct span line;
+    while (span_split_next(&split, '\n', &line)) {
+        size_t quote = span_find(line, '"');
+        struct span text = *begins ? span_from(line, quote + 1) : line;
+        if (span_ieq(name_undot(span_sub(line, 0, span_find(line, ' '))), owner) && (*begins != 0) == (quote < line.n) &&
+            (!*begins || span_starts(text, span_cstr(begins))))
+            return line;
+    }
+    return SPAN_NONE;
+}
+
+struct span dns_txt_line(struct dns_check *check, struct span owner, struct span value) {
+    struct buf line SD_CLEANUP(buf_free) = buf_new(65536);
+    buf_printf(&line, "%.*s. 3600 IN TXT", SPAN_FMT(owner));
+    do {
+        struct span part = span_sub(value, 0, 255); /* RFC 1035 §3.3 */
+        buf_printf(&line, " \"%.*s\"", SPAN_FMT(part));
+        value = span_from(value, part.n);
+    } while (value.n);
+    return arena_span(check->arena, buf_span(&line));
+}
+
+enum sd_err dns_check_all(struct dns_check *check) {
+    struct span_split split = span_split_start(span_cstr(settings_text(check->settings, "main.domains")));
+    struct span domain;
+    check->hostname = name_lower(name_undot(span_cstr(settings_text(check->settings, "main.hostname"))), check->arena);
+    dns_check_host(check);
+    while (span_split_next(&split, ',', &domain)) {
+        domain = name_lower(name_undot(span_trim(domain)), check->arena);
+        if (domain.n == 0)
+            continue;
+        dns_check_mx(check, domain);
+        dns_check_spf(check, domain);
+        dns_check_dmarc(check, domain);
+    }
+    dns_check_dkim(check);
+    return arena_err(check->arena);
+}
