@@ -55,14 +55,28 @@ static const char *disposition_word(unsigned disposition) {
     return disposition < SD_COUNT(words) ? words[disposition] : "unknown";
 }
 
-static enum sd_err file_event(struct store *store, const struct record *record, const struct ticket_id *ticket) {
-    struct event_row event = {.at_ms = record->header.received_ms,
+static enum sd_err file_event(struct store *store, const struct message_row *message) {
+    struct event_row event = {.at_ms = message->at_ms,
                               .kind = EVENT_RECEIVED,
                               .actor = SPAN("clerk"),
-                              .detail = span_cstr(disposition_word(record->header.disposition)),
+                              .detail = span_cstr(disposition_word(message->disposition)),
                               .has_object = true,
-                              .object = record->object};
-    return event_add(store, ticket, &event);
+                              .object = message->object};
+    return event_add(store, &message->ticket, &event);
+}
+
+/* What the keeper found out about who sent it: its word, and not the edge's, where they differ. */
+static void take_findings(struct message_row *message, const struct cards_adopted_v1 *answer) {
+    message->disposition = answer->disposition;
+    message->signals = answer->signals;
+    message->known = answer->known;
+    message->known_since_ms = answer->known_since_ms;
+    message->as_customer = answer->as_customer;
+    message->encrypted = answer->encrypted;
+    for (size_t i = 0; i < answer->domain_tag.n && i < sizeof message->domain_tag; i++) {
+        message->domain_tag[i] = answer->domain_tag.p[i];
+        message->has_domain_tag |= answer->domain_tag.p[i] != 0; /* all zero: none */
+    }
 }
 
 enum sd_err file_record(struct store *store, const struct record *record, const struct cards_adopted_v1 *answer,
@@ -71,12 +85,12 @@ enum sd_err file_record(struct store *store, const struct record *record, const 
                                   .direction = DIRECTION_IN,
                                   .at_ms = record->header.received_ms,
                                   .trust = record->header.trust,
-                                  .disposition = record->header.disposition,
                                   .state = (enum object_state)record->header.state,
                                   .attachments = record->header.attachments,
                                   .size_bytes = record->header.size_bytes};
     enum ticket_state state = (enum ticket_state)answer->ticket_state;
     enum sd_err err = ticket_id_from(answer->ticket, &message.ticket);
+    take_findings(&message, answer);
     /* The edge's clock is ours; a time that is ahead of it would keep the ticket on top of every list. */
     if (message.at_ms > now_ms)
         message.at_ms = now_ms;
@@ -89,5 +103,5 @@ enum sd_err file_record(struct store *store, const struct record *record, const 
     err = file_facets(store, record);
     if (err == SD_OK)
         err = file_attachments(store, record);
-    return err ? err : file_event(store, record, &message.ticket);
+    return err ? err : file_event(store, &message);
 }

@@ -2,13 +2,15 @@
 
 #include <string.h>
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2 /* cards.def; what differs is in the card that only the keeper opens */
+#define RECORD_VERSION_BEFORE 1
 #define SEALED_MAX ((size_t)40 * 1024 * 1024) /* cards.def: sealed_facet */
 #define SEALED_CARD_MAX (SEALED_MAX + 64)     /* and the fields around it */
 
 static enum sd_err check_header(const struct cards_intake_header_v1 *header) {
-    return header->version == RECORD_VERSION && header->state <= OBJECT_UNSCANNABLE && header->queue.n &&
-                   header->attachments <= LIMIT_ATTACHMENTS && header->size_bytes <= INT64_MAX
+    return header->version >= RECORD_VERSION_BEFORE && header->version <= RECORD_VERSION &&
+                   header->state <= OBJECT_UNSCANNABLE && header->queue.n && header->attachments <= LIMIT_ATTACHMENTS &&
+                   header->size_bytes <= INT64_MAX
                ? SD_OK
                : SD_ERR_PARSE;
 }

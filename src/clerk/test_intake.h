@@ -50,7 +50,7 @@ static inline void put_record(struct buf *to, const struct test_letter *letter) 
     struct object_id object = test_object_id(letter->n);
     uint8_t key[16];
     memset(key, letter->key, sizeof key);
-    struct cards_intake_header_v1 header = {.version = letter->version ? letter->version : 1,
+    struct cards_intake_header_v1 header = {.version = letter->version ? letter->version : 2,
                                             .object = object_id_span(&object),
                                             .key_id = span_of(key, sizeof key),
                                             .queue = SPAN("support"),
@@ -132,11 +132,16 @@ static inline unsigned fake_number(struct span header_bytes) {
     return n < FAKE_OBJECTS ? n : 0;
 }
 
+/* Another disposition than the edge's, and signals that only a keeper knows of. */
+#define FAKE_DISPOSITION 4
+#define FAKE_SIGNALS 0x1003
+
 static inline void fake_adopt_one(struct fake_keeper *k, unsigned n, struct ipc_list *results, struct buf *raw) {
     struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct object_id object = test_object_id(n);
     struct ticket_id ticket = test_ticket_id(k->one_ticket ? 1 : n);
     bool refused = n == k->refuse && n;
+    uint8_t tag[16] = {(uint8_t)n}; /* of letter 0: none */
     struct cards_adopted_v1 answer = {.object = object_id_span(&object),
                                       .outcome = refused         ? ADOPT_REFUSED
                                                  : k->adopted[n] ? ADOPT_ALREADY
@@ -144,7 +149,14 @@ static inline void fake_adopt_one(struct fake_keeper *k, unsigned n, struct ipc_
                                       .ticket = ticket_id_span(&ticket),
                                       .new_ticket = !k->one_ticket,
                                       .queue = refused ? SPAN_NONE : SPAN("support"),
-                                      .ticket_state = TICKET_OPEN};
+                                      .ticket_state = TICKET_OPEN,
+                                      .disposition = FAKE_DISPOSITION,
+                                      .signals = FAKE_SIGNALS,
+                                      .known = n,
+                                      .known_since_ms = n ? 500 : 0,
+                                      .domain_tag = span_of(tag, sizeof tag),
+                                      .as_customer = n % 2 == 1,
+                                      .encrypted = n % 2 == 0};
     if (k->adopted[n])
         atomic_fetch_add(&k->already, 1);
     k->adopted[n] = !refused;

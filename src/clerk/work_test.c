@@ -55,6 +55,17 @@ static void letters(unsigned segment, unsigned from, unsigned to) {
     append_segment(&dir, segment, buf_span(&bytes));
 }
 
+static void expect_findings(const struct message_row *message, unsigned n) {
+    assert_int_equal(message->disposition, FAKE_DISPOSITION);
+    assert_true(message->signals == FAKE_SIGNALS);
+    assert_int_equal(message->known, n);
+    assert_int_equal(message->known_since_ms, n ? 500 : 0);
+    assert_int_equal(message->has_domain_tag, (uint8_t)n != 0);
+    assert_int_equal(message->domain_tag[0], (uint8_t)n);
+    assert_int_equal(message->as_customer, n % 2 == 1);
+    assert_int_equal(message->encrypted, n % 2 == 0);
+}
+
 /* Each of these letters is filed, whole and once; how many messages there are at all. */
 static void expect_filed(unsigned from, unsigned to) {
     struct store *store = test_store_open(&dir);
@@ -69,6 +80,7 @@ static void expect_filed(unsigned from, unsigned to) {
         assert_int_equal(message_get(store, &object, arena, &message), SD_OK);
         assert_int_equal(message.at_ms, 1000 + n);
         assert_int_equal(message.trust, 2);
+        expect_findings(&message, n);
         assert_int_equal(facet_get(store, &object, FACET_SOURCE, &source), SD_OK);
         assert_int_equal(source.p[0], (uint8_t)n);
         assert_int_equal(attachment_list(store, &object, arena, &files, &count), SD_OK);
@@ -80,7 +92,7 @@ static void expect_filed(unsigned from, unsigned to) {
         }
         assert_int_equal(event_list(store, &message.ticket, LIMIT_LIST_ITEMS, arena, &events, &count), SD_OK);
         assert_true(count >= 1);
-        assert_true(span_eq(events[0].detail, SPAN("accept")));
+        assert_true(span_eq(events[0].detail, SPAN("flag"))); /* the keeper's word */
     }
     store_close(&store);
 }

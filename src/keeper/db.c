@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char schema[] =
+/* Versions of the schema, each a step behind the one before; a new database is made by the same steps as an old one is brought
+ * up to date by, all of them in one transaction. */
+static const char version_1[] =
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE key(name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE page(id INTEGER PRIMARY KEY, key BLOB NOT NULL, keys BLOB NOT NULL, used INTEGER NOT NULL);"
@@ -36,8 +38,41 @@ static const char schema[] =
     " private BLOB NOT NULL, made_ms INTEGER NOT NULL, PRIMARY KEY(domain,selector)) WITHOUT ROWID;"
     "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, rest BLOB NOT NULL);"
     "CREATE TABLE history(ticket BLOB NOT NULL, seq INTEGER NOT NULL, segment INTEGER NOT NULL, offset INTEGER NOT NULL,"
-    " PRIMARY KEY(ticket,seq)) WITHOUT ROWID;"
-    "PRAGMA user_version=1;";
+    " PRIMARY KEY(ticket,seq)) WITHOUT ROWID;";
+
+/*
+ * Who sent what. Of letters from before it is not known, so their objects have the least trust, and whoever took part by then
+ * is to be verified; a ticket that is not in Review was decided on by a person, or never had to be.
+ */
+static const char version_2[] =
+    "ALTER TABLE ticket ADD COLUMN decisions INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE ticket SET decisions=1 WHERE state<>0;"
+    "ALTER TABLE object ADD COLUMN trust INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN files INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE object ADD COLUMN decisions INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN signals INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN known INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN known_since_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN domain_tag BLOB NOT NULL DEFAULT x'00000000000000000000000000000000';"
+    "ALTER TABLE object ADD COLUMN as_customer INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN encrypted INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE participant ADD COLUMN trust INTEGER NOT NULL DEFAULT 2;"
+    "ALTER TABLE message_id ADD COLUMN ours INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE contact(person BLOB PRIMARY KEY, verified INTEGER NOT NULL, unverified INTEGER NOT NULL,"
+    " first_ms INTEGER NOT NULL, verified_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, letter BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE known_domain(domain BLOB PRIMARY KEY, last_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX known_domain_last ON known_domain(last_ms);"
+    "CREATE TABLE known_look(look BLOB NOT NULL, domain BLOB NOT NULL, PRIMARY KEY(look,domain)) WITHOUT ROWID;"
+    "CREATE INDEX known_look_domain ON known_look(domain);"
+    "CREATE TABLE known_name(name BLOB NOT NULL, person BLOB NOT NULL, PRIMARY KEY(name,person)) WITHOUT ROWID;"
+    "CREATE INDEX known_name_person ON known_name(person);";
+
+static const struct {
+    const char *sql, *done;
+} versions[] = {
+    {version_1, "PRAGMA user_version=1"},
+    {version_2, "PRAGMA user_version=2"},
+};
 
 /* When a session was last used is written to disk once a minute; in between it is here. */
 static const char setup[] =
@@ -87,6 +122,42 @@ static enum sd_err run_text(struct db *db, const char *sql) {
     return from_sqlite(rc);
 }
 
+static enum sd_err read_version(struct db *db, int *ret) {
+    sqlite3_stmt *stmt = NULL;
+    int version = 0;
+    int rc = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &stmt, NULL);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
+        version = sqlite3_column_int(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    enum sd_err err = from_sqlite(rc);
+    if (err == SD_OK)
+        *ret = version;
+    return err;
+}
+
+/* create: from nothing. Else version 0 is no database of ours, nor is one from a later keeper. */
+static enum sd_err bring_up_to_date(struct db *db, bool create) {
+    int version = 0, newest = (int)SD_COUNT(versions);
+    enum sd_err err = read_version(db, &version);
+    if (err == SD_OK && (version < 0 || version > newest || (version == 0) != create)) {
+        log_error("keeper.db", "version=%d, not one of 1 to %d", version, newest);
+        return SD_ERR_CONFIG;
+    }
+    if (err || version == newest)
+        return err;
+    err = run_text(db, "BEGIN IMMEDIATE");
+    for (; version < newest && err == SD_OK; version++) {
+        err = run_text(db, versions[version].sql);
+        if (err == SD_OK)
+            err = run_text(db, versions[version].done);
+    }
+    if (err == SD_OK)
+        err = run_text(db, "COMMIT");
+    if (err && !sqlite3_get_autocommit(db->handle))
+        (void)run_text(db, "ROLLBACK");
+    return err;
+}
+
 enum sd_err db_open(const char *path, bool create, struct db **ret) {
     struct db *db = calloc(1, sizeof *db);
     if (!db)
@@ -97,8 +168,8 @@ enum sd_err db_open(const char *path, bool create, struct db **ret) {
         err = SD_ERR_BUG;
     if (err == SD_OK)
         err = run_text(db, setup);
-    if (err == SD_OK && create)
-        err = run_text(db, schema);
+    if (err == SD_OK)
+        err = bring_up_to_date(db, create);
     if (err)
         db_close(&db);
     else

@@ -21,7 +21,10 @@ enum db_sql {
     SQL_COUNT
 };
 
-/* create: makes the schema in a new file. path ":memory:" for tests. */
+/*
+ * create: makes the schema in a new file; else one of an earlier version is brought up to date first. path ":memory:" for
+ * tests. SD_ERR_CONFIG: a version that this program does not know (logged).
+ */
 enum sd_err db_open(const char *path, bool create, struct db **ret) SD_MUST_CHECK;
 void db_close(struct db **db);
 

@@ -25,10 +25,23 @@
 #include "core/ipc/gen_undef.h"
 /* clang-format on */
 
+/* The keyed hash by which messages of a sender's domain, a lower-case A-label, are found. */
+#define DOMAIN_TAG_BYTES 16
+
+/* What was found out about who sent a letter; kept, so that asking about it again gives the same answer. */
+struct letter_facts {
+    uint64_t signals; /* the inspector's and the keeper's */
+    uint32_t known;
+    int64_t known_since_ms;
+    uint8_t domain_tag[DOMAIN_TAG_BYTES];
+    bool as_customer, encrypted;
+};
+
 /* An object's row with its ticket's. */
 struct object_row {
     bool there;
     struct object_facts facts;
+    struct letter_facts letter; /* of letters */
     int64_t page;
     unsigned slot;
     uint8_t ticket[ID_BYTES];
@@ -39,11 +52,16 @@ struct object_row {
     enum ticket_state ticket_state;
 };
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) SD_MUST_CHECK;
-enum sd_err object_add(struct keeper *k, struct span id, const struct object_facts *facts, struct span key, struct span digest,
-                       struct span ticket, bool opened_ticket) SD_MUST_CHECK;
 
-/* The keyed hash by which messages of a sender's domain, a lower-case A-label, are found. */
-#define DOMAIN_TAG_BYTES 16
+struct object_new {
+    struct span id;
+    struct object_facts facts; /* decided: not yet */
+    struct letter_facts letter;
+    struct span key, digest, ticket;
+    bool opened_ticket;
+};
+enum sd_err object_add(struct keeper *k, const struct object_new *object) SD_MUST_CHECK;
+
 enum sd_err domain_tag(struct keeper *k, struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]) SD_MUST_CHECK;
 
 /* One record as it is listed: with the person's name, as far as there still is one. */
@@ -52,5 +70,6 @@ enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) S
 /* What the log and a row say when a person may not. */
 #define REASON_NOT_YOURS "not-permitted"
 #define REASON_UNFIT "not-fit"
+#define REASON_ATTACHMENTS "gate-attachments"
 
 #endif

@@ -11,9 +11,11 @@
 #include "core/ipc/keeper.h"
 #include "core/ipc/states.h"
 #include "keeper/audit.h"
+#include "keeper/gates.h"
 #include "keeper/leaf.h"
 #include "keeper/pages.h"
 #include "keeper/password.h"
+#include "keeper/weighing.h"
 #include "keeper/work.h"
 
 #define ID_BYTES 16
@@ -48,8 +50,16 @@ struct keeper_spec {
     void *wake_arg;
 };
 
+/* The administrator's word on who may do what: sections trust and gates of the configuration. */
+struct trust_settings {
+    struct gates gates;
+    struct weighing weighing;
+    int64_t history_ms; /* a correspondent not heard of for so long is forgotten */
+};
+
 struct keeper {
     struct keeper_spec spec;
+    struct trust_settings trust; /* the defaults, unless keeper_set_trust() */
     struct db *db;
     struct vault vault;
     struct pages pages;
@@ -70,6 +80,7 @@ struct keeper {
     size_t settled_count;
     struct audit_place listed; /* behind the last record that was listed: where the next page begins */
     int64_t cleaned_ms;        /* when expired rows were last removed */
+    uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
     struct {
         uint8_t id[ID_BYTES];
         struct hpke_receiver *receiver; /* NULL: free */
@@ -89,6 +100,10 @@ struct queue_setting {
 enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queues, size_t count) SD_MUST_CHECK;
 /* DKIM keys for domains that have none. */
 enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, size_t count) SD_MUST_CHECK;
+struct trust_settings trust_settings_default(void);
+/* SD_ERR_CONFIG (logged). */
+enum sd_err trust_settings_from_config(const struct config *config, struct trust_settings *ret) SD_MUST_CHECK;
+void keeper_set_trust(struct keeper *k, const struct trust_settings *settings);
 /* What the log and the workers gave back; after every wake. */
 void keeper_collect(struct keeper *k);
 /* Takes over what the log has finished; then keeper_settle() has it. */

@@ -57,7 +57,12 @@ static void add_person(void) {
 /* A ticket with a letter, both with ids of which every byte is 0x11. */
 static void add_ticket(void) {
     uint8_t id[ID_BYTES], key[KEY_BYTES] = {3};
-    struct object_facts facts = {OBJECT_LETTER, OBJECT_CLEAN, DISPOSITION_ACCEPT};
+    struct object_new object = {.id = span_of(id, ID_BYTES),
+                                .facts = {.kind = OBJECT_LETTER, .state = OBJECT_CLEAN, .disposition = DISPOSITION_ACCEPT},
+                                .key = span_of(key, KEY_BYTES),
+                                .digest = span_of(key, SHA256_BYTES),
+                                .ticket = span_of(id, ID_BYTES),
+                                .opened_ticket = true};
     memset(id, 0x11, sizeof id);
     struct query q = db_query(k->db, SQL_TICKET_ADD);
     query_blob(&q, span_of(id, ID_BYTES));
@@ -65,8 +70,7 @@ static void add_ticket(void) {
     query_int(&q, TICKET_OPEN);
     query_int(&q, now());
     must(query_run(&q));
-    must(object_add(k, span_of(id, ID_BYTES), &facts, span_of(key, KEY_BYTES), span_of(key, SHA256_BYTES),
-                    span_of(id, ID_BYTES), true));
+    must(object_add(k, &object));
     must(pages_flush(&k->pages));
 }
 

@@ -1,5 +1,6 @@
 /* life.c - the keeper's beginning and end: its files made, opened, recovered after a crash; and what is due now and then. */
 #include "core/log.h"
+#include "keeper/contacts.h"
 #include "keeper/handlers.h"
 #include "keeper/throttle.h"
 
@@ -338,6 +339,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
     if (!k)
         return SD_ERR_NOMEM;
     k->spec = *spec;
+    k->trust = trust_settings_default();
     k->dummy_password = buf_new(PASSWORD_HASH_MAX);
     k->settled_last = &k->settled;
     work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
@@ -417,6 +419,34 @@ enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, siz
         err = buf_err(&k->domains[i]);
     }
     return err;
+}
+
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+#define HISTORY_DAYS 730
+#define HISTORY_DAYS_MAX 36500
+
+struct trust_settings trust_settings_default(void) {
+    return (struct trust_settings){gates_default(), weighing_default(), HISTORY_DAYS * DAY_MS};
+}
+
+enum sd_err trust_settings_from_config(const struct config *config, struct trust_settings *ret) {
+    struct trust_settings settings;
+    int64_t days = config_int(config, "trust.history_days");
+    enum sd_err err = gates_from_config(config, &settings.gates);
+    if (err == SD_OK)
+        err = weighing_from_config(config, &settings.weighing);
+    if (err == SD_OK && (days < 1 || days > HISTORY_DAYS_MAX)) {
+        log_error("keeper.trust", "trust.history_days is out of range");
+        err = SD_ERR_CONFIG;
+    }
+    settings.history_ms = days * DAY_MS;
+    if (err == SD_OK)
+        *ret = settings;
+    return err;
+}
+
+void keeper_set_trust(struct keeper *k, const struct trust_settings *settings) {
+    k->trust = *settings;
 }
 
 /* ---- now and then ---- */
@@ -505,6 +535,9 @@ static void clean(struct keeper *k) {
     if (err)
         log_warn("keeper.throttle", "error=%s", sd_err_name(err));
     session_expire(k);
+    err = contacts_expire(k);
+    if (err)
+        log_warn("keeper.contacts", "error=%s", sd_err_name(err));
 }
 
 void keeper_tick(struct keeper *k) {

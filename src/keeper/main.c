@@ -136,7 +136,12 @@ static enum sd_err apply_config(const struct config *config) {
     size_t n = 0;
     for (; n < QUEUES_MAX && config_queue(config, n, &name, &address); n++)
         queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address)};
-    enum sd_err err = keeper_set_queues(self.k, queues, n);
+    struct trust_settings trust;
+    enum sd_err err = trust_settings_from_config(config, &trust);
+    if (err)
+        return err;
+    keeper_set_trust(self.k, &trust);
+    err = keeper_set_queues(self.k, queues, n);
     return err ? err : keeper_set_domains(self.k, domains, config_domains(config, domains, DOMAINS_MAX));
 }
 

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+static enum trust_level trust_from(int64_t value) {
+    return value == TRUST_VERIFIED || value == TRUST_UNVERIFIED ? (enum trust_level)value : TRUST_FAILED;
+}
+
 static void read_row(struct query *q, struct object_row *row) {
     struct span queue = span_sub(query_get(q, 8), 0, sizeof row->queue_bytes);
     row->there = true;
@@ -18,6 +22,15 @@ static void read_row(struct query *q, struct object_row *row) {
         memcpy(row->queue_bytes, queue.p, queue.n);
     row->queue = span_of(row->queue_bytes, queue.n);
     row->ticket_state = (enum ticket_state)query_get_int(q, 9);
+    row->facts.trust = trust_from(query_get_int(q, 10));
+    row->facts.has_files = query_get_int(q, 11) != 0;
+    row->facts.decided = query_get_int(q, 12) != 0;
+    row->letter.signals = (uint64_t)query_get_int(q, 13);
+    row->letter.known = (uint32_t)query_get_int(q, 14);
+    row->letter.known_since_ms = query_get_int(q, 15);
+    query_get_fixed(q, 16, row->letter.domain_tag, DOMAIN_TAG_BYTES);
+    row->letter.as_customer = query_get_int(q, 17) != 0;
+    row->letter.encrypted = query_get_int(q, 18) != 0;
 }
 
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) {
@@ -29,22 +42,31 @@ enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret
     return query_end(&q);
 }
 
-enum sd_err object_add(struct keeper *k, struct span id, const struct object_facts *facts, struct span key, struct span digest,
-                       struct span ticket, bool opened_ticket) {
+enum sd_err object_add(struct keeper *k, const struct object_new *object) {
+    const struct object_facts *facts = &object->facts;
+    const struct letter_facts *letter = &object->letter;
     int64_t page = 0;
     unsigned slot = 0;
-    enum sd_err err = pages_add(&k->pages, key, &page, &slot);
+    enum sd_err err = pages_add(&k->pages, object->key, &page, &slot);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_OBJECT_ADD);
-    query_blob(&q, id);
+    query_blob(&q, object->id);
     query_int(&q, facts->kind);
     query_int(&q, page);
     query_int(&q, slot);
-    query_blob(&q, ticket);
+    query_blob(&q, object->ticket);
     query_int(&q, facts->state);
     query_int(&q, facts->disposition);
-    query_blob(&q, digest);
-    query_int(&q, opened_ticket);
+    query_blob(&q, object->digest);
+    query_int(&q, object->opened_ticket);
+    query_int(&q, facts->trust);
+    query_int(&q, facts->has_files);
+    query_int(&q, (int64_t)letter->signals);
+    query_int(&q, letter->known);
+    query_int(&q, letter->known_since_ms);
+    query_blob(&q, span_of(letter->domain_tag, DOMAIN_TAG_BYTES));
+    query_int(&q, letter->as_customer);
+    query_int(&q, letter->encrypted);
     return query_run(&q);
 }

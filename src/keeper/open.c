@@ -6,18 +6,33 @@
 
 static const uint8_t no_digest[SHA256_BYTES];
 
-/* The verdict on one facet of one object for one person. */
+/* The verdict on one facet of one object for one person, and why not. */
+struct verdict {
+    enum right right;
+    const char *reason;
+};
+
+static struct verdict judge_facet(struct keeper *k, const struct object_facts *facts, unsigned facet) {
+    struct verdict v = {right_facet(facts, right_attachments(&k->trust.gates, facts), facet), REASON_UNFIT};
+    if (v.right == RIGHT_UNFIT && right_facet(facts, GATE_OPENS, facet) == RIGHT_GRANTED)
+        v.reason = REASON_ATTACHMENTS;
+    return v;
+}
+
 static enum sd_err judge(struct keeper *k, const struct who *who, struct span id, unsigned facet, struct object_row *row,
-                         enum right *ret) {
+                         struct verdict *ret) {
     bool has = false;
     enum sd_err err = object_find(k, id, row);
     if (err == SD_OK && row->there)
         err = person_has_queue(k, who->person, row->queue, &has);
     if (err)
         return err;
-    *ret = row->there ? right_ticket(who->role, has) : RIGHT_DENIED;
-    if (*ret == RIGHT_GRANTED)
-        *ret = right_facet(&row->facts, facet);
+    struct verdict v = {row->there ? right_ticket(who->role, has) : RIGHT_DENIED, NULL};
+    if (v.right == RIGHT_GRANTED)
+        v = judge_facet(k, &row->facts, facet);
+    if (v.right == RIGHT_DENIED)
+        v.reason = REASON_NOT_YOURS;
+    *ret = v;
     return SD_OK;
 }
 
@@ -46,10 +61,10 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct object_row row = {0};
-    enum right right = RIGHT_DENIED;
+    struct verdict verdict = {0};
     enum sd_err err = session_check(k, req->token, &who);
     if (err == SD_OK && who.verdict == SESSION_LIVE)
-        err = judge(k, &who, req->object, req->facet, &row, &right);
+        err = judge(k, &who, req->object, req->facet, &row, &verdict);
     if (err)
         return err;
     struct leaf leaf = leaf_by(&who, req->origin, "open");
@@ -58,13 +73,13 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
     leaf.detail = span_cstr(facet_name((enum facet)req->facet));
     if (row.there)
         leaf.ticket = span_of(row.ticket, ID_BYTES);
-    if (right == RIGHT_GRANTED) {
+    if (verdict.right == RIGHT_GRANTED) {
         leaf.outcome = OUTCOME_GRANTED;
         return answer_open(k, call, &row, req->facet, &leaf);
     }
     if (who.verdict == SESSION_LIVE)
-        leaf.reason = right == RIGHT_UNFIT ? REASON_UNFIT : REASON_NOT_YOURS;
-    return refuse_recorded(k, call, right == RIGHT_UNFIT ? SD_ERR_UNSUPPORTED : SD_ERR_DENIED, &leaf);
+        leaf.reason = verdict.reason;
+    return refuse_recorded(k, call, verdict.right == RIGHT_UNFIT ? SD_ERR_UNSUPPORTED : SD_ERR_DENIED, &leaf);
 }
 
 /* ---- lists ---- */
@@ -93,16 +108,16 @@ static void note_ticket(struct heads *heads, const uint8_t ticket[ID_BYTES]) {
 static enum sd_err add_head(struct keeper *k, const struct who *who, struct span id, struct heads *heads) {
     struct secret key SD_CLEANUP(secret_free) = {0};
     struct object_row row = {0};
-    enum right right = RIGHT_DENIED;
+    struct verdict verdict = {0};
     if (id.n != ID_BYTES)
         return SD_ERR_PARSE;
-    enum sd_err err = judge(k, who, id, FACET_HEAD, &row, &right);
-    if (err == SD_OK && right == RIGHT_GRANTED)
+    enum sd_err err = judge(k, who, id, FACET_HEAD, &row, &verdict);
+    if (err == SD_OK && verdict.right == RIGHT_GRANTED)
         err = release(k, &row, FACET_HEAD, &key);
     if (err)
         return err;
     ipc_list_add(&heads->list, &heads->keys, secret_span(&key));
-    if (right == RIGHT_GRANTED) {
+    if (verdict.right == RIGHT_GRANTED) {
         buf_put(&heads->granted, id);
         note_ticket(heads, row.ticket);
     } else {

@@ -160,6 +160,7 @@ static enum sd_err add_person(struct keeper *k, struct span ticket, struct span 
     struct query q = db_query(k->db, SQL_PARTICIPANT_ADD);
     query_blob(&q, ticket);
     query_blob(&q, span_of(hash.b, SHA256_BYTES));
+    query_int(&q, TRUST_UNVERIFIED); /* named by us: they have proved nothing yet */
     return query_run(&q);
 }
 
@@ -169,6 +170,7 @@ static enum sd_err remember(struct keeper *k, const struct answer *answer) {
     struct query q = db_query(k->db, SQL_MESSAGE_ADD);
     query_blob(&q, span_of(answer->examined.message_id_hash.b, SHA256_BYTES));
     query_blob(&q, ticket);
+    query_int(&q, true); /* ours */
     enum sd_err err = query_run(&q);
     struct reader r = reader_of(buf_span(&answer->examined.recipients));
     for (uint32_t i = 0; i < answer->examined.recipient_count && err == SD_OK; i++) {
@@ -180,12 +182,16 @@ static enum sd_err remember(struct keeper *k, const struct answer *answer) {
 
 static enum sd_err keep(struct keeper *k, struct answer *answer, struct span object, const struct secret *key,
                         const struct warrant *warrant, struct records *records, const struct leaf *leaf) {
-    struct object_facts facts = {.kind = OBJECT_ANSWER, .state = OBJECT_CLEAN, .disposition = DISPOSITION_ACCEPT};
+    struct object_new answered = {
+        .id = object,
+        .facts = {.kind = OBJECT_ANSWER, .state = OBJECT_CLEAN, .disposition = DISPOSITION_ACCEPT, .trust = TRUST_VERIFIED},
+        .key = secret_span(key),
+        .digest = span_of(answer->digest.b, SHA256_BYTES),
+        .ticket = span_of(answer->ticket.id, ID_BYTES)};
     enum sd_err err = db_begin(k->db);
     if (err)
         return err;
-    err = object_add(k, object, &facts, secret_span(key), span_of(answer->digest.b, SHA256_BYTES),
-                     span_of(answer->ticket.id, ID_BYTES), false);
+    err = object_add(k, &answered);
     if (err == SD_OK)
         err = pages_flush(&k->pages);
     if (err == SD_OK)

@@ -27,12 +27,18 @@ enum right right_ticket(enum person_role role, bool has_queue) {
     return (role == ROLE_AGENT || role == ROLE_SUPERVISOR) && has_queue ? RIGHT_GRANTED : RIGHT_DENIED;
 }
 
-static enum right letter_facet(const struct object_facts *object, unsigned facet) {
+enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object) {
+    return object->decided ? GATE_OPENS : gate_opens(gates, GATE_ATTACHMENTS, object->trust, object->disposition);
+}
+
+static enum right letter_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
     switch (facet) {
     case FACET_HEAD:
     case FACET_TEXT: /* the inspector's own words, never bytes of an attachment */
         return RIGHT_GRANTED;
     case FACET_SOURCE:
+        if (object->has_files && attachments != GATE_OPENS)
+            return RIGHT_UNFIT;
         return object->state == OBJECT_CLEAN ? RIGHT_GRANTED : RIGHT_UNFIT;
     default:
         return RIGHT_DENIED;
@@ -44,16 +50,16 @@ static enum right answer_facet(unsigned facet) {
                                                                                                          : RIGHT_DENIED;
 }
 
-enum right right_facet(const struct object_facts *object, unsigned facet) {
+enum right right_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
     if (object->kind == OBJECT_ANSWER)
         return answer_facet(facet);
     if (object->disposition != DISPOSITION_ACCEPT && object->disposition != DISPOSITION_FLAG &&
         object->disposition != DISPOSITION_REVIEW)
         return RIGHT_UNFIT;
     if (object->kind == OBJECT_LETTER)
-        return letter_facet(object, facet);
+        return letter_facet(object, attachments, facet);
     if (object->kind == OBJECT_FILE && facet == FACET_FILE)
-        return object->state == OBJECT_CLEAN ? RIGHT_GRANTED : RIGHT_UNFIT;
+        return object->state == OBJECT_CLEAN && attachments == GATE_OPENS ? RIGHT_GRANTED : RIGHT_UNFIT;
     return RIGHT_DENIED;
 }
 

@@ -5,9 +5,9 @@
 #ifndef SD_KEEPER_RIGHTS_H
 #define SD_KEEPER_RIGHTS_H
 
-#include "auth/auth.h"
 #include "core/ipc/states.h"
 #include "crypt/seal.h"
+#include "keeper/gates.h"
 
 enum right { RIGHT_DENIED = 0, RIGHT_UNFIT = 1, RIGHT_GRANTED = 2 };
 
@@ -20,12 +20,17 @@ struct object_facts {
     enum object_kind kind;
     enum object_state state;
     enum disposition disposition;
+    enum trust_level trust; /* of the letter; files have their letter's */
+    bool has_files;         /* a letter with attachments: its source has them in it */
+    bool decided;           /* a person has taken its ticket out of Review since it came */
 };
 
 /* List, open, act and answer: only agents and supervisors have content by their role, and only on their queues. */
 enum right right_ticket(enum person_role role, bool has_queue);
+/* The gate before attachments: what a person decided on by hand has passed it. */
+enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object);
 /* Is this facet fit to be opened at all? */
-enum right right_facet(const struct object_facts *object, unsigned facet);
+enum right right_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet);
 /* May the ticket be put into this state? Nothing leaves or enters quarantine by hand. */
 enum right right_state(enum ticket_state from, enum ticket_state to);
 /* May an answer leave? Not from review, spam and quarantine: a person decides on the ticket first. */

@@ -1,10 +1,9 @@
-/* What is decided without I/O: one-time codes, throttling, rights, threading, the header of an answer, what a record says. */
+/* What is decided without I/O: one-time codes, throttling, rights, the header of an answer, what a record says. */
 #include "keeper/answer_rules.h"
 #include "keeper/leaf.h"
 #include "keeper/note.h"
 #include "keeper/password.h"
 #include "keeper/rights.h"
-#include "keeper/threading.h"
 #include "keeper/throttle.h"
 #include "keeper/totp.h"
 
@@ -121,17 +120,18 @@ static void rights_by_role(SD_UNUSED void **state) {
 
 static void rights_of_letters(SD_UNUSED void **state) {
     for (unsigned s = 0; s <= OBJECT_UNSCANNABLE; s++) {
-        struct object_facts letter = {OBJECT_LETTER, (enum object_state)s, DISPOSITION_ACCEPT};
+        struct object_facts letter = {
+            .kind = OBJECT_LETTER, .state = (enum object_state)s, .disposition = DISPOSITION_ACCEPT, .trust = TRUST_VERIFIED};
         enum right only_clean = s == OBJECT_CLEAN ? RIGHT_GRANTED : RIGHT_UNFIT;
-        assert_int_equal(right_facet(&letter, FACET_HEAD), RIGHT_GRANTED);
-        assert_int_equal(right_facet(&letter, FACET_TEXT), RIGHT_GRANTED);
-        assert_int_equal(right_facet(&letter, FACET_SOURCE), only_clean);
-        assert_int_equal(right_facet(&letter, FACET_FILE), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_HEAD), RIGHT_GRANTED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_TEXT), RIGHT_GRANTED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_SOURCE), only_clean);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_FILE), RIGHT_DENIED);
         letter.kind = OBJECT_FILE;
-        assert_int_equal(right_facet(&letter, FACET_FILE), only_clean);
-        assert_int_equal(right_facet(&letter, FACET_SOURCE), RIGHT_DENIED);
-        assert_int_equal(right_facet(&letter, 0), RIGHT_DENIED);
-        assert_int_equal(right_facet(&letter, 200), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_FILE), only_clean);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, FACET_SOURCE), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, 0), RIGHT_DENIED);
+        assert_int_equal(right_facet(&letter, GATE_OPENS, 200), RIGHT_DENIED);
     }
 }
 
@@ -139,8 +139,8 @@ static void rights_of_quarantine(SD_UNUSED void **state) {
     static const enum disposition held[] = {DISPOSITION_TEMPFAIL, DISPOSITION_REJECT, DISPOSITION_QUARANTINE};
     for (size_t i = 0; i < SD_COUNT(held); i++)
         for (unsigned facet = 0; facet < 10; facet++) {
-            struct object_facts letter = {OBJECT_LETTER, OBJECT_CLEAN, held[i]};
-            assert_int_equal(right_facet(&letter, facet), RIGHT_UNFIT);
+            struct object_facts letter = {.kind = OBJECT_LETTER, .state = OBJECT_CLEAN, .disposition = held[i]};
+            assert_int_equal(right_facet(&letter, GATE_OPENS, facet), RIGHT_UNFIT);
         }
     assert_int_equal(right_state(TICKET_QUARANTINE, TICKET_OPEN), RIGHT_UNFIT);
     assert_int_equal(right_state(TICKET_OPEN, TICKET_QUARANTINE), RIGHT_UNFIT);
@@ -148,29 +148,7 @@ static void rights_of_quarantine(SD_UNUSED void **state) {
     assert_int_equal(right_answer(TICKET_REVIEW), RIGHT_UNFIT);
     assert_int_equal(right_answer(TICKET_SPAM), RIGHT_UNFIT);
     assert_int_equal(right_answer(TICKET_CLOSED), RIGHT_GRANTED);
-    assert_int_equal(right_facet(&(struct object_facts){0}, FACET_HEAD), RIGHT_UNFIT);
-}
-
-/* ---- threading ---- */
-
-static void threading_table(SD_UNUSED void **state) {
-    struct proposal token = {.by_token = true, .same_queue = true, .state = TICKET_OPEN};
-    struct proposal reference = {.same_queue = true, .sender_participant = true, .state = TICKET_OPEN};
-    for (unsigned d = 0; d <= DISPOSITION_ACCEPT; d++) {
-        enum join joins = d == DISPOSITION_ACCEPT || d == DISPOSITION_FLAG ? JOIN_YES : JOIN_NO;
-        assert_int_equal(threading_join(&token, (enum disposition)d), joins);
-        assert_int_equal(threading_join(&reference, (enum disposition)d), joins);
-    }
-    reference.sender_participant = false;
-    assert_int_equal(threading_join(&reference, DISPOSITION_ACCEPT), JOIN_NO);
-    token.same_queue = false;
-    assert_int_equal(threading_join(&token, DISPOSITION_ACCEPT), JOIN_NO);
-    assert_int_equal(threading_state_joined(TICKET_CLOSED), TICKET_OPEN);
-    assert_int_equal(threading_state_joined(TICKET_PENDING), TICKET_OPEN);
-    assert_int_equal(threading_state_joined(TICKET_SPAM), TICKET_SPAM);
-    assert_int_equal(threading_state_new(DISPOSITION_REVIEW), TICKET_REVIEW);
-    assert_int_equal(threading_state_new(DISPOSITION_QUARANTINE), TICKET_QUARANTINE);
-    assert_int_equal(threading_state_new(DISPOSITION_TEMPFAIL), TICKET_QUARANTINE);
+    assert_int_equal(right_facet(&(struct object_facts){0}, GATE_OPENS, FACET_HEAD), RIGHT_UNFIT);
 }
 
 /* ---- answers ---- */
@@ -416,17 +394,13 @@ static void leaf_longest(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totp_vectors),         cmocka_unit_test(totp_each_step_once),
-        cmocka_unit_test(totp_window),          cmocka_unit_test(totp_strange_input),
-        cmocka_unit_test(throttle_schedule),    cmocka_unit_test(throttle_forgets),
-        cmocka_unit_test(throttle_fades),       cmocka_unit_test(throttle_clock_set_back),
-        cmocka_unit_test(rights_by_role),       cmocka_unit_test(rights_of_letters),
-        cmocka_unit_test(rights_of_quarantine), cmocka_unit_test(threading_table),
-        cmocka_unit_test(answer_headers),       cmocka_unit_test(answer_cut_anywhere),
-        cmocka_unit_test(answer_reply_address), cmocka_unit_test(answer_lines),
-        cmocka_unit_test(answer_examination),   cmocka_unit_test(answer_domains),
-        cmocka_unit_test(password_rules),       cmocka_unit_test(password_round_trip),
-        cmocka_unit_test(leaf_round_trip),      cmocka_unit_test(leaf_origin),
+        cmocka_unit_test(totp_vectors),        cmocka_unit_test(totp_each_step_once),     cmocka_unit_test(totp_window),
+        cmocka_unit_test(totp_strange_input),  cmocka_unit_test(throttle_schedule),       cmocka_unit_test(throttle_forgets),
+        cmocka_unit_test(throttle_fades),      cmocka_unit_test(throttle_clock_set_back), cmocka_unit_test(rights_by_role),
+        cmocka_unit_test(rights_of_letters),   cmocka_unit_test(rights_of_quarantine),    cmocka_unit_test(answer_headers),
+        cmocka_unit_test(answer_cut_anywhere), cmocka_unit_test(answer_reply_address),    cmocka_unit_test(answer_lines),
+        cmocka_unit_test(answer_examination),  cmocka_unit_test(answer_domains),          cmocka_unit_test(password_rules),
+        cmocka_unit_test(password_round_trip), cmocka_unit_test(leaf_round_trip),         cmocka_unit_test(leaf_origin),
         cmocka_unit_test(leaf_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -242,19 +242,46 @@ static void put_hash(struct ipc_list *list, struct buf *raw, const char *text) {
     ipc_list_add(list, raw, span_of(hash.b, 32));
 }
 
+static void put_texts(struct ipc_list *list, struct buf *raw, const char *const *texts, size_t count) {
+    for (size_t i = 0; i < count && texts[i]; i++)
+        ipc_list_add(list, raw, span_cstr(texts[i]));
+}
+
+static struct span text_or_none(const char *text) {
+    return text ? span_cstr(text) : SPAN_NONE;
+}
+
+static void encode_card(const struct rig_letter *letter, const struct cards_adoption_v2 *card, struct ipc_out *out) {
+    struct cards_adoption_v1 before = {card->object_key,         card->attachment_keys, card->source_digest,
+                                       card->attachment_digests, card->from_address,    card->message_id_hash,
+                                       card->reference_hashes,   card->tokens,          card->automatic};
+    if (letter->version == 1)
+        assert_int_equal(cards_adoption_v1_encode(out, &before), SD_OK);
+    else
+        assert_int_equal(cards_adoption_v2_encode(out, card), SD_OK);
+}
+
 static void put_card(const struct rig_letter *letter, struct ipc_out *out) {
     uint8_t key[32];
     static const uint8_t digest[32] = {9};
     struct sha256 hash = {0};
     struct buf keys SD_CLEANUP(buf_free) = buf_new(8192), digests SD_CLEANUP(buf_free) = buf_new(8192);
     struct buf references SD_CLEANUP(buf_free) = buf_new(256), tokens SD_CLEANUP(buf_free) = buf_new(256);
+    struct buf looks SD_CLEANUP(buf_free) = buf_new(1024), people SD_CLEANUP(buf_free) = buf_new(1024);
     rig_object_key(letter, key);
     if (letter->message_id)
         assert_int_equal(crypt_sha256(span_cstr(letter->message_id), &hash), SD_OK);
-    struct cards_adoption_v1 card = {.object_key = span_of(key, 32),
+    struct cards_adoption_v2 card = {.object_key = span_of(key, 32),
                                      .source_digest = span_of(digest, 32),
-                                     .from_address = span_cstr(letter->from),
-                                     .message_id_hash = span_of(hash.b, 32)};
+                                     .from_address = text_or_none(letter->from),
+                                     .message_id_hash = span_of(hash.b, 32),
+                                     .automatic = letter->automatic,
+                                     .signals = letter->signals,
+                                     .weight = letter->weight,
+                                     .trust_domain = text_or_none(letter->trust_domain),
+                                     .contact_domain = text_or_none(letter->domain),
+                                     .contact_name = text_or_none(letter->name),
+                                     .tls = text_or_none(letter->tls)};
     for (uint16_t i = 0; i < letter->attachments; i++) {
         ipc_list_add(&card.attachment_keys, &keys, span_of(key, 32));
         ipc_list_add(&card.attachment_digests, &digests, span_of(digest, 32));
@@ -262,7 +289,9 @@ static void put_card(const struct rig_letter *letter, struct ipc_out *out) {
     put_hash(&card.reference_hashes, &references, letter->reference);
     if (letter->token)
         ipc_list_add(&card.tokens, &tokens, span_cstr(letter->token));
-    assert_int_equal(cards_adoption_v1_encode(out, &card), SD_OK);
+    put_texts(&card.contact_looks, &looks, letter->looks, SD_COUNT(letter->looks));
+    put_texts(&card.people, &people, letter->people, SD_COUNT(letter->people));
+    encode_card(letter, &card, out);
 }
 
 static void put_adopt(struct rig *rig, const struct rig_letter *letter, struct ipc_list *list, struct buf *raw) {
@@ -271,12 +300,12 @@ static void put_adopt(struct rig *rig, const struct rig_letter *letter, struct i
     struct ipc_out adopt SD_CLEANUP(ipc_out_free) = ipc_card_new(70000);
     struct buf sealed SD_CLEANUP(buf_free) = buf_new(65536);
     rig_object_id(letter, id);
-    struct cards_intake_header_v1 h = {.version = 1,
+    struct cards_intake_header_v1 h = {.version = letter->version,
                                        .object = span_of(id, 16),
                                        .key_id = span_of(rig->key_id, 16),
                                        .queue = span_cstr(letter->queue),
                                        .disposition = letter->disposition,
-                                       .trust = 2,
+                                       .trust = letter->trust,
                                        .state = letter->state,
                                        .received_ms = rig_now_ms,
                                        .attachments = letter->attachments,
@@ -307,8 +336,16 @@ enum sd_err rig_adopt_many(struct rig *rig, const struct rig_letter *letters, si
     for (size_t i = 0; ipc_list_next(&iter, &item); i++) {
         struct cards_adopted_v1 adopted;
         assert_int_equal(cards_adopted_v1_decode(item, NULL, &adopted), SD_OK);
-        ret[i] =
-            (struct rig_adopted){.outcome = adopted.outcome, .new_ticket = adopted.new_ticket, .state = adopted.ticket_state};
+        ret[i] = (struct rig_adopted){.outcome = adopted.outcome,
+                                      .new_ticket = adopted.new_ticket,
+                                      .state = adopted.ticket_state,
+                                      .disposition = adopted.disposition,
+                                      .signals = adopted.signals,
+                                      .known = adopted.known,
+                                      .known_since_ms = adopted.known_since_ms,
+                                      .as_customer = adopted.as_customer,
+                                      .encrypted = adopted.encrypted};
+        memcpy(ret[i].domain_tag, adopted.domain_tag.p, 16);
         memcpy(ret[i].ticket, adopted.ticket.p, 16);
         memcpy(ret[i].queue, adopted.queue.p, adopted.queue.n);
     }

@@ -69,6 +69,13 @@ struct rig_letter {
     const char *message_id, *reference; /* hashed */
     const char *token;
     uint16_t attachments;
+    uint8_t version; /* of the card */
+    uint8_t trust;
+    bool automatic;
+    uint64_t signals;
+    uint32_t weight;
+    const char *trust_domain, *domain, *name, *tls;
+    const char *looks[3], *people[3];
     const uint8_t *id; /* 16 bytes, instead of that; NULL: none */
     int flip;          /* a bit of the sealed card to change; -1: none */
 };
@@ -78,6 +85,10 @@ struct rig_letter {
                          .disposition = DISPOSITION_ACCEPT,                                                                    \
                          .state = OBJECT_CLEAN,                                                                                \
                          .from = "anna@customer.example",                                                                      \
+                         .version = 2,                                                                                         \
+                         .trust = TRUST_VERIFIED,                                                                              \
+                         .trust_domain = "customer.example",                                                                   \
+                         .domain = "customer.example",                                                                         \
                          .flip = -1})
 /* The answer for one letter. */
 struct rig_adopted {
@@ -86,6 +97,12 @@ struct rig_adopted {
     bool new_ticket;
     unsigned state;
     char queue[65];
+    unsigned disposition;
+    uint64_t signals;
+    uint32_t known;
+    int64_t known_since_ms;
+    uint8_t domain_tag[16];
+    bool as_customer, encrypted;
 };
 void rig_adopt(struct rig *rig, const struct rig_letter *letter, struct rig_adopted *ret);
 enum sd_err rig_adopt_many(struct rig *rig, const struct rig_letter *letters, size_t count, struct rig_adopted *ret);

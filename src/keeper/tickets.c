@@ -93,8 +93,9 @@ static bool detail_fits(enum ticket_action action, struct span detail, enum tick
     return false;
 }
 
-static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct keeper_act_req *req, enum ticket_state state,
-                          struct leaf *leaf) {
+/* Whoever takes a ticket out of Review has decided on what is in it by then, and on nothing that comes later. */
+static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct keeper_act_req *req,
+                          const struct ticket *ticket, enum ticket_state state, struct leaf *leaf) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     enum sd_err err = keeper_act_rep_encode(&out, &(struct keeper_act_rep){});
     if (err)
@@ -103,7 +104,7 @@ static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct 
     leaf->outcome = OUTCOME_GRANTED;
     if (req->action != ACTION_STATE)
         return answer_recorded(k, call, &out, leaf);
-    struct query q = db_query(k->db, SQL_TICKET_STATE);
+    struct query q = db_query(k->db, ticket->state == TICKET_REVIEW ? SQL_TICKET_DECIDED : SQL_TICKET_STATE);
     query_int(&q, state);
     query_blob(&q, req->ticket);
     return change(k, call, &q, leaf, &out);
@@ -153,7 +154,7 @@ enum sd_err keeper_on_act(void *ctx, struct ipc_call *call, const struct keeper_
         err = judge_act(k, req, &ticket, state, &leaf, &verdict);
     if (err)
         return err;
-    return verdict ? refuse_recorded(k, call, verdict, &leaf) : do_act(k, call, req, state, &leaf);
+    return verdict ? refuse_recorded(k, call, verdict, &leaf) : do_act(k, call, req, &ticket, state, &leaf);
 }
 
 /* ---- history ---- */

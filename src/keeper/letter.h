@@ -1,0 +1,43 @@
+/* letter.h - one letter on its way into the keeper: the card opened (letter_card.c), its ticket found or made
+ * (letter_ticket.c), its rows written and the answer given (adopt.c). */
+#ifndef SD_KEEPER_LETTER_H
+#define SD_KEEPER_LETTER_H
+
+#include "core/ipc/cards.h"
+#include "keeper/contacts.h"
+#include "keeper/handlers.h"
+#include "keeper/threading.h"
+
+struct letter {
+    struct cards_intake_header_v1 header;
+    struct cards_adoption_v2 card;
+    struct buf plain; /* what card points into */
+    enum adopt_outcome outcome;
+    const char *reason; /* why refused */
+    /* What is made of it. The standing's disposition is the edge's, or a stricter one. */
+    struct standing standing;
+    struct contact_letter said;
+    struct contact contact;
+    uint64_t found;   /* signals of the keeper's */
+    const char *shut; /* the gate that made the disposition stricter; NULL: none did */
+    struct letter_facts facts;
+    struct sha256 sender; /* as participants are kept */
+    struct part part;     /* theirs in the ticket that it joins */
+    uint8_t ticket[ID_BYTES];
+    bool has_ticket, new_ticket;
+    enum ticket_state ticket_state;
+};
+
+enum adopt_outcome letter_refuse(struct letter *letter, const char *reason);
+/* Header and card in order, the card authentic, its facts consistent: else the letter is refused. Errors are ours. */
+enum sd_err letter_open(struct keeper *k, const struct cards_adopt_v1 *record, struct letter *letter) SD_MUST_CHECK;
+/* Who sent it, and what that weighs: fills in standing and contact. */
+enum sd_err letter_recognise(struct keeper *k, struct letter *letter) SD_MUST_CHECK;
+/* One more signal, weighed. */
+void letter_signal(struct keeper *k, struct letter *letter, uint64_t signal);
+/* The ticket that it joins or opens, with its row written. */
+enum sd_err letter_settle_ticket(struct keeper *k, struct letter *letter) SD_MUST_CHECK;
+/* By what later letters and answers find the ticket, and who takes part in it. */
+enum sd_err letter_remember(struct keeper *k, const struct letter *letter) SD_MUST_CHECK;
+
+#endif
