@@ -5,7 +5,7 @@
 #ifndef SD_SEALDESK_DNS_CHECK_H
 #define SD_SEALDESK_DNS_CHECK_H
 
-#include "auth/dns.h"
+#include "auth/dns_memo.h"
 #include "sealdesk/settings.h"
 
 #include <jansson.h>
@@ -78,7 +78,8 @@ void dns_check_spf_cost(struct dns_check *check, struct span domain, struct span
 /* Of the TXT records at a domain, those that are SPF's (RFC 7208 §4.5); the first of them in *ret_text. */
 size_t dns_spf_records(struct dns_check *check, const struct dns_answer *txt, struct span *ret_text);
 /* dns_check_records.c */
-void dns_check_dkim(struct dns_check *check);
+void dns_check_dkim(struct dns_check *check, struct span domain);
+void dns_check_dkim_ahead(struct dns_check *check, struct span domain, struct dns_memo *memo);
 void dns_check_dmarc(struct dns_check *check, struct span domain);
 
 #endif

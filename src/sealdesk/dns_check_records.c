@@ -80,17 +80,40 @@ static struct span text_of(json_t *object, const char *key) {
     return span_cstr(json_string_value(json_object_get(object, key)));
 }
 
-void dns_check_dkim(struct dns_check *check) {
-    size_t i;
-    json_t *key;
-    json_array_foreach(json_object_get(check->keys, "dkim"), i, key) {
-        struct our_key ours = {.selector = text_of(key, "selector"), .p = text_of(key, "p")};
-        struct span algorithm = text_of(key, "algorithm"), domain = text_of(key, "domain");
-        ours.k = span_starts(algorithm, SPAN("r")) ? "rsa" : "ed25519";
-        ours.name = arena_printf(check->arena, "%.*s._domainkey.%.*s", SPAN_FMT(ours.selector), SPAN_FMT(domain));
-        ours.line = dns_to_publish(check, ours.name, "v=DKIM1");
+/* Walks over the domain's keys: NULL at the end. */
+static json_t *next_key(const struct dns_check *check, struct span domain, size_t *at) {
+    json_t *keys = json_object_get(check->keys, "dkim");
+    while (*at < json_array_size(keys)) {
+        json_t *key = json_array_get(keys, (*at)++);
+        if (span_ieq(text_of(key, "domain"), domain))
+            return key;
+    }
+    return NULL;
+}
+
+static struct our_key our_key(const struct dns_check *check, json_t *key) {
+    struct our_key ours = {.selector = text_of(key, "selector"), .p = text_of(key, "p")};
+    ours.k = span_starts(text_of(key, "algorithm"), SPAN("r")) ? "rsa" : "ed25519";
+    ours.name = arena_printf(check->arena, "%.*s._domainkey.%.*s", SPAN_FMT(ours.selector), SPAN_FMT(text_of(key, "domain")));
+    ours.line = dns_to_publish(check, ours.name, "v=DKIM1");
+    return ours;
+}
+
+void dns_check_dkim(struct dns_check *check, struct span domain) {
+    size_t at = 0;
+    for (json_t *key = next_key(check, domain, &at); key; key = next_key(check, domain, &at)) {
+        struct our_key ours = our_key(check, key);
         check_key(check, &ours);
     }
+    if (next_key(check, domain, &(size_t){0}) == NULL)
+        dns_found(check, SEVERITY_WARNING, "dkim-no-key", domain, SPAN_NONE,
+                  "this server has no key for it: what it sends in its name is not signed");
+}
+
+void dns_check_dkim_ahead(struct dns_check *check, struct span domain, struct dns_memo *memo) {
+    size_t at = 0;
+    for (json_t *key = next_key(check, domain, &at); key; key = next_key(check, domain, &at))
+        dns_memo_ahead(memo, our_key(check, key).name, DNS_TXT);
 }
 
 /* ---- DMARC ---- */
