@@ -124,7 +124,7 @@ static void note_historic(struct dns_check *check, struct span name, const struc
     for (size_t i = 0; i < SD_COUNT(historic); i++)
         if (dkim_tag(tags, historic[i]))
             dns_found(check, SEVERITY_NOTE, "dmarc-historic", name, SPAN_NONE,
-                      "the tag %s= is historic (RFC 9989 Appendix A): receivers ignore it", historic[i]);
+                      "the tag %s= is historic, not in RFC 9989 any more: receivers ignore it", historic[i]);
 }
 
 /* RFC 9989 §4.7: words that are none of these fall back to something else, or make the record useless. */
