@@ -91,18 +91,23 @@ static bool owns_name(struct reading *r, const struct mail_address *author, stru
     return span_ieq(author->local, name->local) && span_ieq(ascii, name->domain);
 }
 
-static void look_at_name(struct reading *r, const struct mail_address *author, struct span ascii) {
+static void look_at_protected(struct reading *r, struct span shown, const struct mail_address *author, struct span ascii) {
     struct fold_name display;
-    if (author->display.n == 0)
+    if (shown.n == 0 || r->guarded->name_count == 0)
         return;
-    if (shows_other_address(fold_visible(author->display, r->arena), author, r->arena))
-        r->claims.signals |= BIT(DISPLAY_ADDRESS);
-    if (r->guarded->name_count == 0)
-        return;
-    fold_name(author->display, r->arena, &display);
+    fold_name(shown, r->arena, &display);
     for (size_t i = 0; i < r->guarded->name_count; i++)
         if (protected_name_in(&display, &r->guarded->names[i]) && !owns_name(r, author, ascii, &r->guarded->names[i]))
             r->claims.signals |= BIT(DISPLAY_NAME);
+}
+
+static void look_at_name(struct reading *r, const struct mail_address *author, struct span ascii) {
+    struct span visible = fold_visible(author->display, r->arena), backwards = fold_backwards(author->display, r->arena);
+    if (shows_other_address(visible, author, r->arena) ||
+        shows_other_address(fold_visible(backwards, r->arena), author, r->arena))
+        r->claims.signals |= BIT(DISPLAY_ADDRESS);
+    look_at_protected(r, author->display, author, ascii);
+    look_at_protected(r, backwards, author, ascii);
 }
 
 /* One mailbox that some From field shows, whether or not it is the only one. */

@@ -82,6 +82,8 @@ static void a_protected_name(void **state) {
         "=?utf-8?Q?=E2=81=A6Jane=E2=81=A9_=E2=80=8FBoss?=", /* isolate, mark */
         "=?utf-8?Q?=EF=BC=AAane_=EF=BC=A2oss?=",            /* full width */
         "=?utf-8?Q?=F0=9D=90=89ane_=F0=9D=90=81oss?=",      /* mathematical bold */
+        "=?utf-8?Q?=E2=80=AEssoB_enaJ?=",                   /* read from right to left */
+        "=?utf-8?Q?Support_=E2=80=AEss=C3=B6B_enaJ=E2=80=AC?=",
         "=?utf-8?Q?Jane=C2=A0Boss?=",
         "=?utf-8?Q?Jane=E3=80=80Boss?=",
         "=?utf-8?Q?=C2=ABJane_Boss=C2=BB?=",
@@ -125,6 +127,7 @@ static void an_address_in_the_name(void **state) {
     expect("From: \"boss@elsewhere.example\" <x@elsewhere.example>", BIT(DISPLAY_ADDRESS));
     expect("From: =?utf-8?Q?boss=EF=BC=A0bank.example?= <x@elsewhere.example>", BIT(DISPLAY_ADDRESS));
     expect("From: =?utf-8?Q?boss=E2=80=8B=40ba=E2=80=8Bnk.example?= <x@elsewhere.example>", BIT(DISPLAY_ADDRESS));
+    expect("From: =?utf-8?Q?=E2=80=AEelpmaxe.knab=40ssob?= <x@elsewhere.example>", BIT(DISPLAY_ADDRESS));
     expect("From: \"X@Elsewhere.example\" <x@elsewhere.example>", 0);
     expect("From: \"x@elsewhere.example\" <x@mail.elsewhere.example>", 0);
     expect("From: \"Kim @ home\" <x@elsewhere.example>", 0);

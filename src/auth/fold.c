@@ -161,6 +161,22 @@ struct span fold_visible(struct span utf8, struct arena *arena) {
     return normalized(utf8, icu.compatible, arena);
 }
 
+struct span fold_backwards(struct span utf8, struct arena *arena) {
+    uint8_t *to = span_search(utf8, SPAN("\xe2\x80\xae")) < utf8.n ? arena_alloc(arena, utf8.n) : NULL;
+    size_t n = utf8.n;
+    if (!to)
+        return SPAN_NONE;
+    for (size_t i = 0; i < utf8.n;) {
+        size_t start = i;
+        UChar32 c;
+        U8_NEXT(utf8.p, i, utf8.n, c);
+        (void)c;
+        n -= i - start;
+        memcpy(to + n, utf8.p + start, i - start);
+    }
+    return span_of(to, utf8.n);
+}
+
 static bool in_word(UChar32 c) {
     if (c >= 0 && c < 0x80)
         return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');

@@ -25,6 +25,9 @@ struct fold_name {
 };
 void fold_name(struct span name, struct arena *arena, struct fold_name *ret);
 
+/* Text with a right-to-left override (U+202E) is read backwards: its code points in the other order. Empty when it has none. */
+struct span fold_backwards(struct span utf8, struct arena *arena);
+
 /* As it is seen: without invisible and direction characters, compatibility forms (full-width letters, U+FF20 …) as plain ones.
  * Case stays. Text that is ASCII already is returned as it is. */
 struct span fold_visible(struct span utf8, struct arena *arena);
