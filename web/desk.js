@@ -33,6 +33,7 @@ function note(node, text, calm) {
 }
 
 const clock = new Intl.DateTimeFormat(undefined, {dateStyle: 'medium', timeStyle: 'short'});
+const day = new Intl.DateTimeFormat(undefined, {dateStyle: 'medium'});
 const when = text => text ? clock.format(new Date(text)) : 'no readable date';
 
 function time(text) {
@@ -186,11 +187,24 @@ $('sign-out').addEventListener('click', async () => {
 
 let listAsked = 0;
 
-function trustLine(trust) {
-  const level = {verified: 'Verified', unverified: 'Not verified', failed: 'Failed'}[trust.level] || 'Not verified';
-  const claims = trust.domain ? `${level}: ${trust.domain}` : level;
-  return el('span', {class: `trust ${trust.level}`}, plain(trust.sentence || claims));
+// Shape, colour and word each say the level, so that none of them is needed.
+const marks = {verified: '✓', unverified: '?', failed: '!'};
+const mark = level => el('span', {class: `mark ${level}`, 'aria-hidden': 'true'}, marks[level] || '?');
+
+// The sentence comes from the server; its first word and the domain stand out.
+function trustText(trust, text) {
+  const all = plain(text);
+  const colon = all.indexOf(': ');
+  if (colon < 0) return [all];
+  const rest = all.slice(colon + 2);
+  const at = trust.domain ? rest.indexOf(trust.domain) : -1;
+  const named = at < 0 ? [rest] : [rest.slice(0, at), el('bdi', {class: 'domain'}, trust.domain), rest.slice(at + trust.domain.length)];
+  return [el('b', {}, all.slice(0, colon)), ': ', ...named];
 }
+
+const trustChip = (trust, text) => el('span', {class: `trust ${trust.level}`}, mark(trust.level), el('span', {}, ...trustText(trust, text)));
+
+const sign = () => el('span', {class: 'sign', 'aria-hidden': 'true'}, '!');
 
 function listItem(ticket) {
   const held = ticket.assignee === session.user.id ? 'you' : ticket.assignee_name;
@@ -199,20 +213,32 @@ function listItem(ticket) {
     el('span', {class: 'row'}, el('span', {class: 'grow subject'}, theirs(ticket.subject || '(no subject)'))),
     el('span', {class: 'row small'}, el('span', {class: 'grow'}, theirs(ticket.from.name || ticket.from.address)), time(ticket.updated_at)),
     el('span', {class: 'row small'}, facts.filter(Boolean).join(' · ')),
-    trustLine(ticket.trust));
+    trustChip(ticket.trust, ticket.trust.sentence),
+    ticket.warnings ? el('span', {class: 'flagged'}, sign(), ticket.warnings === 1 ? '1 warning' : `${ticket.warnings} warnings`) : null);
   return el('li', {}, link);
 }
 
 function emptyText() {
   const state = $('filter-state').value;
+  if (senderAsked().length && session.user.queues.length) return 'No tickets like this here. Choose another state, or clear the sender.';
   if (!session.user.queues.length) return 'You are in no queue, so there are no tickets for you. An administrator can change that.';
   return state ? `No tickets are ${state === 'review' ? 'in Review' : state === 'quarantine' ? 'in quarantine' : state} here.` : 'No tickets here.';
+}
+
+// An address was meant as its domain.
+const domainAsked = () => $('filter-domain').value.trim().replace(/^.*@/, '').replace(/\.$/, '');
+
+function senderAsked() {
+  return ['trust', 'signal'].filter(name => $(`filter-${name}`).value)
+    .map(name => $(`filter-${name}`).selectedOptions[0].textContent).concat(domainAsked() || []);
 }
 
 async function loadList(cursor) {
   const turn = ++listAsked;
   const query = new URLSearchParams({limit: 50});
-  for (const name of ['state', 'queue']) if ($(`filter-${name}`).value) query.set(name, $(`filter-${name}`).value);
+  for (const name of ['state', 'queue', 'trust', 'signal']) if ($(`filter-${name}`).value) query.set(name, $(`filter-${name}`).value);
+  if (domainAsked()) query.set('domain', domainAsked());
+  $('sender-summary').textContent = `: ${senderAsked().join(' · ') || 'anybody'}`;
   if (cursor) query.set('cursor', cursor);
   try {
     const {data} = await ask('GET', `/api/v1/tickets?${query}`);
@@ -227,7 +253,7 @@ async function loadList(cursor) {
     markCurrent();
     say(`${$('list').children.length} tickets shown.`);
   } catch (problem) {
-    if (session) note($('list-note'), problem.message);
+    if (session && turn === listAsked) note($('list-note'), problem.message.replace(/^domain: /, ''));
   }
 }
 
@@ -241,10 +267,19 @@ function markCurrent() {
 $('filter-state').addEventListener('change', () => loadList());
 $('filter-queue').addEventListener('change', () => loadList());
 $('refresh').addEventListener('click', () => loadList());
+$('filter-trust').addEventListener('change', () => loadList());
+$('filter-signal').addEventListener('change', () => loadList());
+$('sender-form').addEventListener('submit', event => { event.preventDefault(); loadList(); }); // each search is recorded: not while typing
+$('filter-domain').addEventListener('search', () => { if (!$('filter-domain').value) loadList(); });
+$('sender-clear').addEventListener('click', () => {
+  $('sender-form').reset();
+  loadList();
+  $('filter-trust').focus();
+});
 
 // ---- one ticket ----
 
-let current = null; // {id, ticket, etag, texts: Map of message id to what was opened}
+let current = null; // {id, ticket, etag, texts: Map of message id to what was opened, why: ids whose checks are unfolded}
 const drafts = new Map(); // ticket id to {text, cc, key}: in memory only
 
 function follow() {
@@ -266,7 +301,7 @@ function closeTicket() {
 }
 
 async function showTicket(id) {
-  current = {id, texts: new Map()};
+  current = {id, texts: new Map(), why: new Set()};
   $('panes').classList.add('reading');
   $('ticket').replaceChildren(el('p', {class: 'empty'}, 'Loading…'));
   await reload(true);
@@ -306,6 +341,7 @@ function drawTicket(message) {
     el('div', {class: 'ticket-head'},
       el('h1', {}, theirs(t.subject || '(no subject)', 1000)),
       el('p', {class: 'small'}, `#${t.number} · ${t.queue} · ${words[t.state]} · assigned to ${holder}`)),
+    ...[heldBox(t)].filter(Boolean),
     actions(t),
     el('p', {class: 'note', id: 'ticket-note', role: 'alert', hidden: !message}, message || ''),
     ...t.messages.map(drawMessage),
@@ -329,13 +365,30 @@ function focusedPlace() {
   };
 }
 
+// Why a ticket is held, and what a person can do about it.
+function heldBox(t) {
+  if (t.state !== 'review' && t.state !== 'quarantine') return null;
+  const incoming = t.messages.filter(m => m.direction === 'in');
+  const cause = incoming.findLast(m => m.disposition === t.state) || incoming[incoming.length - 1];
+  const reason = cause && cause.disposition === t.state && cause.disposition_reason
+    ? cause.disposition_reason : 'By the rules of this desk a message with this trust level does not open a ticket.';
+  const review = t.state === 'review';
+  const open = el('button', {type: 'button', on: {click: e => changeTicket(e.target, {state: 'open'})}}, 'Open ticket');
+  return el('section', {class: 'held', 'aria-label': review ? 'Held in Review' : 'Held in quarantine'},
+    el('h2', {}, mark('failed'), review ? 'Held in Review' : 'Held in quarantine'),
+    el('p', {}, plain(reason)),
+    el('p', {}, review
+      ? 'You can read it, and no answer leaves. Ask the sender by another way, by telephone for instance. If you are sure who wrote it, open the ticket; if not, close it or mark it as spam.'
+      : 'It cannot be read, answered or changed here.'),
+    review ? open : null);
+}
+
 function actions(t) {
   const buttons = [];
   const add = (label, change) => buttons.push(el('button', {type: 'button', on: {click: e => changeTicket(e.target, change)}}, label));
   if (t.state !== 'quarantine') {
     if (t.assignee !== session.user.id) add('Assign to me', {assignee: session.user.id});
     else add('Give back', {assignee: null});
-    if (t.state === 'review') add('Release from Review', {state: 'open'});
     if (t.state === 'closed' || t.state === 'spam') add('Reopen', {state: 'open'});
     else add('Close', {state: 'closed'});
     if (t.state !== 'spam') add('Mark as spam', {state: 'spam'});
@@ -366,28 +419,130 @@ const deliveries = {
   queued: 'Waiting to be delivered', held: 'Held, not sent', deferred: 'Delayed; it will be tried again',
   sent: 'Delivered to the recipient’s server', failed: 'Could not be delivered'};
 
+// ---- who sent it ----
+
+const tlsName = version => (version || '').replace(/^TLSv/, 'TLS ');
+const behind = reason => reason ? `: ${reason}` : '';
+
+// Each check is [how it went, sentence]; what an older message does not have is left out.
+function spfSentence({result, domain, identity, reason}) {
+  const who = domain || 'the sending server';
+  const greeting = identity === 'helo' ? ' (the server’s own name)' : '';
+  return {
+    pass: ['good', `SPF pass for ${who}${greeting}: it allows the address that sent this.`],
+    fail: ['bad', `SPF fail for ${who}${greeting}: it forbids the address that sent this.`],
+    softfail: ['care', `SPF softfail for ${who}${greeting}: it does not expect mail from this address.`],
+    neutral: ['none', `SPF neutral for ${who}: it says neither yes nor no.`],
+    temperror: ['care', `SPF could not be checked for ${who}${behind(reason)}.`],
+    permerror: ['care', `SPF of ${who} cannot be read${behind(reason)}.`],
+  }[result] || ['none', `SPF: ${domain || 'the sender'} publishes no rule.`];
+}
+
+function dkimSentence({result, domain, algorithm, bits, partial, repeated, reason}) {
+  const key = bits ? ` (${bits} bit, ${algorithm})` : '';
+  const but = [partial ? 'the end of the text is not signed' : '', repeated ? 'a signed field occurs once more, unsigned' : ''].filter(Boolean).join('; ');
+  if (result === 'pass') return [but ? 'care' : 'good', `DKIM pass by ${domain}${key}: signed, and not changed since${but ? `, but ${but}` : ''}.`];
+  if (result === 'temperror') return ['care', `DKIM of ${domain} could not be checked${behind(reason)}.`];
+  return ['bad', `DKIM ${result} by ${domain || 'an unnamed domain'}${key}${behind(reason)}.`];
+}
+
+function dmarcSentence({result, domain, policy, spf_aligned: spf, dkim_aligned: dkim, reason}) {
+  const by = [spf && 'SPF', dkim && 'DKIM'].filter(Boolean).join(' and ');
+  const wish = {reject: 'refused', quarantine: 'held back'}[policy];
+  return {
+    pass: ['good', `DMARC pass for ${domain}${by ? `, by ${by}` : ''}: the sender shown is the one that was proved.`],
+    fail: ['bad', `DMARC fail for ${domain}: nothing proves the sender shown${wish ? `; its owner wants such mail ${wish}` : ''}.`],
+    temperror: ['care', `DMARC could not be checked${behind(reason)}.`],
+    permerror: ['care', `DMARC of ${domain} cannot be read${behind(reason)}.`],
+  }[result] || ['none', `DMARC: the sender’s domain publishes no policy${by ? `; ${by} proved the domain shown` : ''}.`];
+}
+
+function arcSentence({result, instance, domain, reason}) {
+  const seals = instance === 1 ? 'one seal' : `${instance} seals`;
+  return {
+    pass: ['none', `ARC pass: ${seals}, the newest by ${domain}.`],
+    fail: ['care', `ARC fail: the chain of seals is broken${behind(reason)}.`],
+    temperror: ['care', `ARC could not be checked${behind(reason)}.`],
+  }[result];
+}
+
+function addressSentence({result, name}) {
+  return {
+    pass: ['good', `Address confirmed as ${name}.`],
+    temperror: ['care', 'The name of the sending address could not be checked.'],
+  }[result] || ['none', 'The sending address has no name that confirms it.'];
+}
+
+function checkSentences({checks, known}) {
+  const signatures = checks.dkim || [];
+  const sentences = [
+    checks.dmarc && dmarcSentence(checks.dmarc), checks.spf && spfSentence(checks.spf),
+    ...signatures.map(dkimSentence), signatures.length ? null : ['none', 'DKIM: it is not signed.'],
+    checks.arc && arcSentence(checks.arc), checks.iprev && addressSentence(checks.iprev),
+    checks.tls && ['good', `Connection encrypted with ${tlsName(checks.tls.version)}${checks.tls.cipher ? ` (${checks.tls.cipher})` : ''}.`],
+    checks.tls === null && ['care', 'Connection not encrypted.'],
+    checks.upstream && ['none', 'It came through your own mail server, which made the check of SPF and of the address; the connection is the one from there.'],
+    checks.override && ['care', `Not held against it: ${checks.override.reason || `${checks.override.kind}, ${checks.override.by}`}`],
+    known && (known.messages
+      ? ['good', `Known since ${day.format(new Date(known.since))}: ${known.messages === 1 ? 'one message' : `${known.messages} messages`} before this one.`]
+      : ['care', 'First contact: nobody has written from this address before.'])];
+  return sentences.filter(Boolean);
+}
+
+const checkMarks = {good: '✓', care: '!', bad: '✕', none: '–'};
+
+function senderLine(m) {
+  const chip = trustChip(m.trust, m.trust.line);
+  if (!m.trust.checks || m.direction === 'out') return el('p', {}, chip);
+  const box = el('details', {class: 'sender', open: current.why.has(m.id)},
+    el('summary', {}, chip, el('span', {class: 'why'}, 'Checks')),
+    el('ul', {class: 'checks'}, ...checkSentences(m.trust).map(([went, sentence]) => el('li', {class: went},
+      el('span', {class: 'check', 'aria-hidden': 'true'}, checkMarks[went]), theirs(sentence, 600)))));
+  const why = current.why;
+  box.addEventListener('toggle', () => { if (box.open) why.add(m.id); else why.delete(m.id); });
+  return box;
+}
+
+const hasSignal = (m, id) => m.trust.signals.some(s => s.id === id);
+
+function notCustomer(m) {
+  if (m.as_customer !== false) return null;
+  const text = hasSignal(m, 'stranger') ? 'From somebody who takes no part in this ticket. Answers do not go to them.'
+    : m.trust.level === 'verified' ? 'Not treated as this ticket’s customer.'
+      : 'Not treated as this ticket’s customer: who wrote it is not verified.';
+  return el('p', {class: 'not-customer'}, text);
+}
+
+// A list of warnings, each with its sign.
+function signs(sentences) {
+  if (!sentences.length) return null;
+  return el('ul', {class: 'warnings', 'aria-label': 'Warnings'}, ...sentences.map(s => el('li', {}, sign(), el('span', {}, s))));
+}
+
+// First contact and the like weigh nothing: the trust line says them already.
+const warnings = m => signs(m.trust.signals.filter(s => s.weight > 0).map(s => s.sentence));
+
 function drawMessage(m) {
   const opened = current.texts.get(m.id);
   const lines = [
     el('p', {class: 'from'}, ...personNodes(m.from), m.direction === 'out' ? ' (this desk)' : ''),
     el('p', {class: 'small'}, 'to ', ...(m.to.length ? people(m.to) : ['(nobody named)']),
       ...(m.cc.length ? [', copy to ', ...people(m.cc)] : []), ' · ', time(m.received_at)),
-    el('p', {}, trustLine(m.trust))];
+    senderLine(m), notCustomer(m), warnings(m)];
   if (m.delivery) {
     lines.push(el('p', {class: `small delivery ${m.delivery.state}`},
       deliveries[m.delivery.state] + (m.delivery.status ? ` (${m.delivery.status})` : '')));
   }
   return el('article', {class: `card message ${m.direction}`, 'data-id': m.id, tabindex: -1, 'aria-label': `Message from ${person(m.from)}`},
-    el('header', {}, ...lines),
+    el('header', {}, ...lines.filter(Boolean)),
     opened ? openedParts(opened) : el('button', {type: 'button', on: {click: e => { if (busy(e.target, true)) openMessage(m.id); }}},
       'Open this message'));
 }
 
 function openedParts(opened) {
   if (opened.problem) return el('p', {class: 'note calm', role: 'alert'}, opened.problem);
-  const cautions = [...opened.trust.signals.map(s => s.sentence), ...(opened.ambiguity_notes || []).map(a => a.sentence)];
   return el('div', {class: 'message-body'},
-    cautions.length ? el('div', {class: 'warnings'}, el('ul', {}, ...cautions.map(c => el('li', {}, c)))) : null,
+    signs((opened.ambiguity_notes || []).map(a => a.sentence)),
     el('div', {class: 'text'}, opened.text === null ? 'The text of this message is missing or was changed in the store.' : (opened.text || '(no text)').replace(/[\u202d\u202e]/g, '\ufffd')),
     opened.attachments.length ? attachments(opened.attachments) : null);
 }
@@ -423,10 +578,10 @@ async function openMessage(id) {
 // ---- the answer ----
 
 function unanswerable(t) {
-  if (t.state === 'review') return 'In Review: who sent this could not be verified. To answer, release it first, if you are sure who wrote it.';
+  if (t.state === 'review') return 'In Review: no answer leaves. To answer, open the ticket first, if you are sure who wrote it.';
   if (t.state === 'quarantine') return 'In quarantine: it cannot be answered.';
   if (t.state === 'spam') return 'Marked as spam. Reopen it to answer.';
-  return '';
+  return t.reply_to ? '' : 'There is no address that can be answered.';
 }
 
 function replyBox(t) {
@@ -439,6 +594,8 @@ function replyBox(t) {
   text.value = draft.text;
   cc.value = draft.cc;
   return el('form', {class: 'card reply', novalidate: true, on: {submit: e => { e.preventDefault(); sendReply(e.target); }}},
+    el('p', {class: 'to'}, el('span', {class: 'soft'}, 'To '), ...personNodes(t.reply_to)),
+    t.reply_to.reason ? el('p', {class: 'note calm', id: 'reply-reason'}, plain(t.reply_to.reason)) : null,
     el('label', {for: 'reply-text'}, 'Your answer'), text,
     el('label', {for: 'reply-cc'}, 'Copy to (optional, separated by commas)'), cc,
     el('p', {class: 'note', id: 'reply-note', role: 'alert', hidden: true}),

@@ -2,6 +2,7 @@
 #include "auth/auth.h"
 #include "core/ipc/keeper.h"
 #include "desk/input.h"
+#include "desk/present_trust.h"
 
 void put_id(struct json_out *j, const char *key, const uint8_t id[16]) {
     json_hex(j, key, span_of(id, 16));
@@ -80,6 +81,17 @@ void put_ticket(struct json_out *j, const struct ticket_row *row, const struct c
     json_int(j, "revision", row->revision);
 }
 
+enum sd_err put_counts(struct json_out *j, struct store *store, const struct ticket_row *row, const struct cards_head_v1 *card,
+                       struct arena *arena) {
+    struct message_row first = {0};
+    enum sd_err err = message_get(store, &row->first, arena, &first);
+    if (err && err != SD_ERR_NOTFOUND)
+        return err;
+    json_int(j, "messages", row->messages);
+    json_int(j, "warnings", count_warnings(card, &first));
+    return SD_OK;
+}
+
 struct span names_of(const struct names *names, struct span id) {
     for (size_t i = 0; i < names->count; i++)
         if (span_eq(names->ids[i], id))
@@ -123,8 +135,8 @@ enum sd_err respond_ticket(struct desk *desk, struct exchange *x, const struct t
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
     put_ticket(&j, row, &head.card, names_of(&names, row->assignee));
-    json_int(&j, "messages", row->messages);
+    err = put_counts(&j, lease.store, row, &head.card, x->arena);
     json_end(&j);
     respond_etag(x, (uint64_t)row->revision);
-    return SD_OK;
+    return err;
 }

@@ -52,41 +52,60 @@ static void put_line(struct json_out *j, const struct cards_head_v1 *card, const
 
 /* ---- signals ---- */
 
-static void put_signal(struct json_out *j, struct span id, struct span sentence, int64_t weight) {
-    json_begin_object(j, NULL);
-    json_text(j, "id", id);
-    json_text(j, "sentence", sentence);
-    json_int(j, "weight", weight);
-    json_end(j);
+/* Those said already, and how many of them weigh something. Without a writer they are only counted. */
+struct said {
+    struct json_out *j; /* may be NULL */
+    uint64_t signals;
+    unsigned warnings;
+};
+
+static void say_signal(struct said *said, struct span id, struct span sentence, int64_t weight) {
+    said->warnings += weight > 0;
+    if (!said->j)
+        return;
+    json_begin_object(said->j, NULL);
+    json_text(said->j, "id", id);
+    json_text(said->j, "sentence", sentence);
+    json_int(said->j, "weight", weight);
+    json_end(said->j);
 }
 
-/* The inspector's, as it said them; the bits of those that this version knows. */
-static uint64_t put_card_signals(struct json_out *j, const struct json_in *list, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
-    uint64_t said = 0;
+/* The inspector's, in its own words; it may be of another version and know others. */
+static void say_card_signals(struct said *said, const struct json_in *list, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
     for (size_t i = 0; in_kind(list) == IN_LIST && i < in_count(list); i++) {
         const struct json_in *item = in_item(list, i);
         struct span id = in_text(in_member(item, "id"));
         enum auth_signal signal = auth_signal_from(id);
         bool is_known = signal < AUTH_SIGNAL_COUNT;
-        if (id.n == 0 || (is_known && has_signal(said, signal)))
+        if (id.n == 0 || (is_known && has_signal(said->signals, signal)))
             continue;
-        put_signal(j, id, in_text(in_member(item, "sentence")),
-                   in_int(in_member(item, "weight"), is_known ? weights[signal] : 0));
-        said |= is_known ? UINT64_C(1) << signal : 0;
+        int64_t weight = in_int(in_member(item, "weight"), is_known ? weights[signal] : 0);
+        say_signal(said, id, in_text(in_member(item, "sentence")), weight);
+        said->signals |= is_known ? UINT64_C(1) << signal : 0;
     }
-    return said;
+}
+
+static void say_signals(struct said *said, const struct cards_head_v1 *card, const struct message_row *row) {
+    struct json_in *list SD_CLEANUP(in_free) = NULL;
+    struct auth_policy policy = auth_policy_default();
+    if (in_read(card->signals, &list) == SD_OK)
+        say_card_signals(said, list, policy.weights);
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        if (has_signal(row->signals & ~said->signals, s))
+            say_signal(said, span_cstr(auth_signal_id(s)), span_cstr(auth_signal_sentence(s)), policy.weights[s]);
 }
 
 static void put_signals(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
-    struct json_in *list SD_CLEANUP(in_free) = NULL;
-    struct auth_policy policy = auth_policy_default();
-    enum sd_err err = in_read(card->signals, &list);
+    struct said said = {.j = j};
     json_begin_array(j, "signals");
-    uint64_t said = err ? 0 : put_card_signals(j, list, policy.weights);
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        if (has_signal(row->signals & ~said, s))
-            put_signal(j, span_cstr(auth_signal_id(s)), span_cstr(auth_signal_sentence(s)), policy.weights[s]);
+    say_signals(&said, card, row);
     json_end(j);
+}
+
+unsigned count_warnings(const struct cards_head_v1 *card, const struct message_row *row) {
+    struct said said = {0};
+    say_signals(&said, card, row);
+    return said.warnings;
 }
 
 /* ---- the rest ---- */

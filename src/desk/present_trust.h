@@ -9,5 +9,7 @@
 /* "trust": level, domain, sentence, line, checks, signals, known, encrypted; "disposition", "disposition_reason",
  * "as_customer". */
 void put_sender(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row);
+/* Signals that weigh something. */
+unsigned count_warnings(const struct cards_head_v1 *card, const struct message_row *row);
 
 #endif
