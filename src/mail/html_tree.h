@@ -7,8 +7,9 @@
 #include "core/arena.h"
 
 /* Bytes of one document that are read. */
-#define HTML_MAX_BYTES ((size_t)4 * 1024 * 1024) /* letters with pictures written into their HTML; the rest is in the source   \
-                                                  */
+#define HTML_MAX_BYTES                                                                                                         \
+    ((size_t)4 * 1024 * 1024) /* letters with pictures written into their HTML; the rest is in the source                      \
+                               */
 /* A few times what html_is_cheap() lets be open at once. */
 #define HTML_TREE_DEPTH_MAX 4096
 
