@@ -9,12 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PROBLEM_BYTES 4096 /* longer values are cut in the message */
+
 unsigned settings_problem(FILE *to, const char *format, ...) {
+    char line[PROBLEM_BYTES];
     va_list args;
     va_start(args, format);
-    (void)vfprintf(to, format, args);
+    (void)vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    (void)fputc('\n', to);
+    (void)fprintf(to, "%s\n", line);
     return 1;
 }
 
