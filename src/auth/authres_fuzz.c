@@ -14,7 +14,7 @@ static void write_and_read_back(struct span word, struct arena *arena) {
     struct mail_header header;
     struct span body, id;
     mail_ambiguities ambiguities = 0;
-    results_write(&j, SPAN("mx.example.com"), true, &field);
+    results_write(&j, &(struct auth_envelope){0}, SPAN("mx.example.com"), true, &field);
     buf_text(&field, "\r\n");
     if (buf_err(&field) || mail_parse_header(buf_span(&field), arena, &header, &body, &ambiguities))
         return;

@@ -33,8 +33,9 @@ static bool undecided(const struct facts *f) {
     return f->undecided;
 }
 
+/* What our own MTA in front has taken must not be refused any more: its bounce would go to whoever was imitated. */
 static bool fails_reject_policy(const struct facts *f) {
-    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied == DMARC_POLICY_REJECT && !f->overridden;
+    return f->j->dmarc.result == AUTH_FAIL && f->j->dmarc.applied == DMARC_POLICY_REJECT && !f->overridden && !f->j->upstream;
 }
 
 static bool protected_forged(const struct facts *f) {

@@ -192,7 +192,8 @@ static void forged_results_are_cut_and_ours_is_one_field(void **state) {
     assert_true(span_starts(f.j.cuts[0], SPAN("Authentication-Results: MX.acme")));
     assert_true(span_starts(f.j.results_field,
                             SPAN("Authentication-Results: mx.acme.example;\r\n\tspf=pass smtp.mailfrom=customer.example;")));
-    assert_true(span_ends(f.j.results_field, SPAN("dmarc=pass (p=reject) header.from=customer.example\r\n")));
+    assert_true(span_ends(f.j.results_field, SPAN("dmarc=pass (p=reject) header.from=customer.example;\r\n"
+                                                  "\tiprev=permerror policy.iprev=192.0.2.1\r\n")));
 }
 
 static void signed_by_an_aligned_domain(void **state) {
@@ -205,6 +206,80 @@ static void signed_by_an_aligned_domain(void **state) {
     judge_bytes("203.0.113.9", "bounce@esp.example", buf_span(&field));
     expect(DISPOSITION_ACCEPT, "250", "Verified: mail.strict.example");
     assert_true(f.j.dmarc.dkim_aligned);
+}
+
+static void protected_domains_and_listed_senders(void **state) {
+    (void)state;
+    static const struct span guarded[] = {{(const uint8_t *)"strict.example", 14}, {(const uint8_t *)"relaxed.example", 15}};
+    static const struct span refused[] = {{(const uint8_t *)"bare.example", 12},
+                                          {(const uint8_t *)"spam@customer.example", 21}};
+    f.policy.protected_domains = guarded;
+    f.policy.protected_domain_count = 2;
+    f.policy.refused_senders = refused;
+    f.policy.refused_sender_count = 2;
+    judge("192.0.2.1", "a@customer.example", "a@strict.example", "");
+    assert_string_equal(disposition_text(f.j.disposition), "reject");
+    judge("192.0.2.1", "a@customer.example", "a@relaxed.example",
+          ""); /* its owner asks for nothing; whoever protects it does */
+    assert_string_equal(disposition_text(f.j.disposition), "review");
+    judge("192.0.2.1", "a@bare.example", "a@news.bare.example", "");
+    expect(DISPOSITION_REJECT, "550 5.7.1 ", "Verified: news.bare.example");
+    judge("192.0.2.1", "spam@customer.example", "SPAM@customer.example", "");
+    assert_string_equal(disposition_text(f.j.disposition), "reject");
+    judge("192.0.2.1", "a@customer.example", "a@customer.example", "");
+    assert_string_equal(disposition_text(f.j.disposition), "accept");
+}
+
+static void a_forwarder_explains_but_does_not_verify(void **state) {
+    (void)state;
+    static const struct span forwarders[] = {{(const uint8_t *)"192.0.2.0/28", 12}};
+    f.policy.forwarders = forwarders;
+    f.policy.forwarder_count = 1;
+    judge("192.0.2.1", "a@strict.example", "a@strict.example", "");
+    expect(DISPOSITION_ACCEPT, "250", "Not verified: claims to be strict.example, passed on by 192.0.2.0/28");
+    assert_int_equal(f.j.override.kind, AUTH_OVERRIDE_FORWARDER);
+    assert_int_equal(f.j.dmarc.result, AUTH_FAIL); /* recorded as it is */
+    judge("192.0.2.1", "a@acme.example", "a@acme.example", "");
+    assert_string_equal(disposition_text(f.j.disposition), "reject"); /* our own domain: always */
+    judge("192.0.2.77", "a@strict.example", "a@strict.example", "");
+    assert_string_equal(disposition_text(f.j.disposition), "reject");
+    judge("192.0.2.1", "a@customer.example", "a@customer.example", ""); /* nothing failed: nothing to explain */
+    assert_int_equal(f.j.override.kind, AUTH_OVERRIDE_NONE);
+    expect(DISPOSITION_ACCEPT, "250", "Verified: customer.example");
+}
+
+static void behind_our_own_mta(void **state) {
+    (void)state;
+    static const char said[] = "Authentication-Results: mx.front.example; spf=pass smtp.mailfrom=a@strict.example\r\n";
+    static const char forged[] = "Authentication-Results: mx.front.example; spf=pass smtp.mailfrom=a@strict.example;\r\n"
+                                 "\tdkim=pass header.d=strict.example header.a=rsa-sha256\r\n";
+    struct network front;
+    assert_int_equal(network_parse(SPAN("203.0.113.0/24"), &front), SD_OK);
+    f.policy.upstream_id = SPAN("mx.front.example");
+    f.policy.upstream_addresses = &front;
+    f.policy.upstream_address_count = 1;
+    judge("203.0.113.5", "a@strict.example", "a@strict.example", said);
+    expect(DISPOSITION_ACCEPT, "250", "Verified: strict.example");
+    assert_true(f.j.upstream);
+    assert_int_equal(f.j.cut_count, 0);
+    /* the same words from anybody else are cut, and change nothing */
+    judge("192.0.2.1", "a@strict.example", "a@strict.example", said);
+    assert_string_equal(disposition_text(f.j.disposition), "reject");
+    assert_int_equal(f.j.cut_count, 1);
+    /* only the topmost field: what is below came with the message */
+    judge("203.0.113.5", "a@strict.example", "a@strict.example",
+          arena_cstr(f.arena, arena_printf(f.arena,
+                                           "Authentication-Results: mx.front.example; spf=fail "
+                                           "smtp.mailfrom=strict.example\r\n%s",
+                                           forged)));
+    assert_string_equal(disposition_text(f.j.disposition), "review"); /* no refusal: our MTA has taken it already */
+    assert_int_equal(f.j.trust, TRUST_FAILED);
+    assert_int_equal(f.j.cut_count, 1);
+    judge("203.0.113.5", "a@strict.example", "a@strict.example",
+          arena_cstr(f.arena, arena_printf(f.arena, "Authentication-Results: other.example; none\r\n%s", forged)));
+    assert_int_not_equal(f.j.trust, TRUST_VERIFIED);
+    judge("203.0.113.5", "a@strict.example", "a@strict.example", "");
+    assert_int_not_equal(f.j.trust, TRUST_VERIFIED);
 }
 
 static void envelope_alone(void **state) {
@@ -256,6 +331,9 @@ int main(void) {
                                        CASE(a_suffix_that_aligns_everybody_proves_nobody),
                                        CASE(forged_results_are_cut_and_ours_is_one_field),
                                        CASE(signed_by_an_aligned_domain),
+                                       CASE(protected_domains_and_listed_senders),
+                                       CASE(a_forwarder_explains_but_does_not_verify),
+                                       CASE(behind_our_own_mta),
                                        CASE(envelope_alone),
                                        CASE(as_json)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,9 @@
 #include "auth/idn.h"
 #include "auth/name.h"
 
+#include <arpa/inet.h>
+#include <string.h>
+
 static void skip_version(struct span *rest) {
     while (rest->n && rest->p[0] >= '0' && rest->p[0] <= '9')
         *rest = span_from(*rest, 1);
@@ -50,18 +53,24 @@ bool results_claims(struct span body, struct span authserv_id, struct arena *are
     return authserv_id.n && span_isearch(loose, authserv_id) < loose.n;
 }
 
-enum sd_err results_cuts(const struct mail_header *header, struct span authserv_id, struct arena *arena,
-                         const struct span **ret, size_t *ret_count) {
+static bool to_cut(const struct mail_field *field, struct span authserv_id, const struct results_believed *believed,
+                   struct arena *arena) {
+    if (!span_ieq(field->name, SPAN("Authentication-Results")) || field == believed->field)
+        return false;
+    return results_claims(field->body, authserv_id, arena) ||
+           (believed->id.n && results_claims(field->body, believed->id, arena));
+}
+
+enum sd_err results_cuts(const struct mail_header *header, struct span authserv_id, const struct results_believed *believed,
+                         struct arena *arena, const struct span **ret, size_t *ret_count) {
     size_t fields = mail_field_count(header, SPAN("Authentication-Results"));
     struct span *cuts = arena_array(arena, fields + 1, sizeof *cuts);
     size_t n = 0;
     if (!cuts)
         return SD_ERR_NOMEM;
-    for (size_t i = 0; i < header->count && n < fields; i++) {
-        const struct mail_field *field = &header->fields[i];
-        if (span_ieq(field->name, SPAN("Authentication-Results")) && results_claims(field->body, authserv_id, arena))
-            cuts[n++] = field->raw;
-    }
+    for (size_t i = 0; i < header->count && n < fields; i++)
+        if (to_cut(&header->fields[i], authserv_id, believed, arena))
+            cuts[n++] = header->fields[i].raw;
     enum sd_err err = arena_err(arena);
     if (err)
         return err;
@@ -134,7 +143,27 @@ static void put_dmarc(const struct auth_judgement *j, struct buf *to) {
     put_property("header.from", j->trust_domain, to);
 }
 
-void results_write(const struct auth_judgement *judgement, struct span authserv_id, bool has_message, struct buf *to) {
+static void put_arc(const struct arc_verdict *arc, struct buf *to) {
+    if (arc->result == AUTH_NONE)
+        return;
+    put_method("arc", arc->result, arc->reason, to);
+    put_property("header.d", arc->domain, to);
+}
+
+/* §2.7.3: the property is the address. */
+static void put_iprev(const struct auth_judgement *j, const uint8_t ip[16], struct buf *to) {
+    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    char text[INET6_ADDRSTRLEN] = "";
+    bool is_v4 = memcmp(ip, v4_mapped, sizeof v4_mapped) == 0;
+    if (j->iprev.result == AUTH_NONE || j->upstream)
+        return;
+    put_method("iprev", j->iprev.result, SPAN_NONE, to);
+    (void)inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + sizeof v4_mapped : ip, text, sizeof text);
+    put_property("policy.iprev", span_cstr(text), to);
+}
+
+void results_write(const struct auth_judgement *judgement, const struct auth_envelope *envelope, struct span authserv_id,
+                   bool has_message, struct buf *to) {
     buf_text(to, "Authentication-Results: ");
     buf_put(to, authserv_id);
     put_spf(&judgement->spf, to);
@@ -142,8 +171,12 @@ void results_write(const struct auth_judgement *judgement, struct span authserv_
     if (has_message) {
         put_dkim(judgement, to);
         put_dmarc(judgement, to);
+        put_arc(&judgement->arc, to);
     } else if (judgement->spf.identity == SPF_NO_IDENTITY && judgement->spf_helo.identity == SPF_NO_IDENTITY) {
         buf_text(to, "; none");
+        buf_text(to, "\r\n");
+        return;
     }
+    put_iprev(judgement, envelope->ip, to);
     buf_text(to, "\r\n");
 }

@@ -62,7 +62,7 @@ static void cuts_are_whole_fields(void **state) {
     const struct span *cuts = NULL;
     size_t count = 0;
     assert_int_equal(mail_parse_header(text, arena, &header, &body, &ambiguities), SD_OK);
-    assert_int_equal(results_cuts(&header, SPAN("mx.example.com"), arena, &cuts, &count), SD_OK);
+    assert_int_equal(results_cuts(&header, SPAN("mx.example.com"), &(struct results_believed){0}, arena, &cuts, &count), SD_OK);
     assert_int_equal(count, 2);
     assert_true(span_eq(cuts[0], SPAN("Authentication-Results: mx.example.com;\r\n spf=pass\r\n")));
     assert_true(span_eq(cuts[1], SPAN("authentication-RESULTS : MX.example.com; none\r\n")));
@@ -82,8 +82,9 @@ static void writes_one_value_per_property(void **state) {
                                .dkim_count = 2,
                                .trust_domain = SPAN("example.com"),
                                .dmarc = {.result = AUTH_PASS, .policy = DMARC_POLICY_REJECT}};
+    const struct auth_envelope envelope = {.ip = {0x20, 0x01, 0x0d, 0xb8, [15] = 7}};
     struct buf to SD_CLEANUP(buf_free) = buf_new(4096);
-    results_write(&j, SPAN("mx.example.net"), true, &to);
+    results_write(&j, &envelope, SPAN("mx.example.net"), true, &to);
     assert_true(
         span_eq(buf_span(&to), SPAN("Authentication-Results: mx.example.net;\r\n\tspf=pass smtp.mailfrom=\"a(b.example\";\r\n"
                                     "\tdkim=pass header.d=example.com header.s=\"s1\" header.a=rsa-sha256;\r\n"
@@ -92,8 +93,15 @@ static void writes_one_value_per_property(void **state) {
     buf_reset(&to);
     j.spf.domain = SPAN("a\r\nb.example");
     j.dkim_count = 0;
-    results_write(&j, SPAN("mx.example.net"), false, &to);
-    assert_true(span_eq(buf_span(&to), SPAN("Authentication-Results: mx.example.net;\r\n\tspf=pass\r\n")));
+    j.arc = (struct arc_verdict){.result = AUTH_FAIL, .reason = SPAN("a \"quoted\" word"), .domain = SPAN("list.example")};
+    j.iprev.result = AUTH_FAIL;
+    results_write(&j, &envelope, SPAN("mx.example.net"), false, &to);
+    assert_true(span_eq(
+        buf_span(&to),
+        SPAN("Authentication-Results: mx.example.net;\r\n\tspf=pass;\r\n\tiprev=fail policy.iprev=\"2001:db8::7\"\r\n")));
+    buf_reset(&to);
+    results_write(&j, &envelope, SPAN("mx.example.net"), true, &to);
+    assert_true(span_search(buf_span(&to), SPAN("\tarc=fail reason=\"a \\\"quoted\\\" word\" header.d=list.example;")) < to.n);
 }
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)

@@ -77,7 +77,7 @@ static void generate_case(const json_t *test, struct tally *t) {
         .dmarc = {.result = AUTH_PASS, .policy = DMARC_POLICY_REJECT},
         .trust_domain = input,
     };
-    results_write(&j, SPAN("mx.sealdesk.example"), true, &field);
+    results_write(&j, &(struct auth_envelope){0}, SPAN("mx.sealdesk.example"), true, &field);
     corpus_check(buf_err(&field), "results_write");
     corpus_case(t, json_string_value(json_object_get(test, "id")), one_field(buf_span(&field), arena), "%.*s",
                 SPAN_FMT(buf_span(&field)));
