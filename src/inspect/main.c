@@ -16,9 +16,9 @@
 #include "core/ipc/gen_dispatch.h"
 
 #define PEERS_MAX 16
-#define POLICY_ARENA_BYTES ((size_t)1024 * 1024)  /* the lists of an administrator */
-#define KEEPER_THREADS 2                          /* answers are few */
-#define INSPECT_STACK_BYTES ((size_t)1024 * 1024) /* the HTML parser and ICU take more than a role's usual thread */
+#define POLICY_ARENA_BYTES ((size_t)8 * 1024 * 1024) /* the lists of an administrator, and how each entry reads */
+#define KEEPER_THREADS 2                             /* answers are few */
+#define INSPECT_STACK_BYTES ((size_t)1024 * 1024)    /* the HTML parser and ICU take more than a role's usual thread */
 
 static struct inspector inspector;
 static bool started;
