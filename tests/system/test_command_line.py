@@ -1,6 +1,9 @@
 """The command line's contract: outputs and exit statuses that others script against."""
 import json
 import subprocess
+import time
+
+import pytest
 
 import desk
 
@@ -73,6 +76,76 @@ def test_verify_judges_as_the_edge(tmp_path, world, office):
     forged = run("verify", "-o", zone, "--ip", "127.0.0.1", "--helo", "x.example", "--from", "a@forged.example", "-",
                  input=desk.letter(sender="a@forged.example").decode())
     assert forged.returncode == 1 and json.loads(forged.stdout)["disposition"] == "reject"
+
+
+def verify(zone, *args, sender="kim@customer.example", helo="mx.customer.example", ip="127.0.0.1", message=None):
+    done = run("verify", "-o", f"dns.local_data={zone}", "--ip", ip, "--helo", helo, "--from", sender, *args, *(["-"] if message else []),
+               input=message.decode() if message else None)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_verify_judges_as_of_a_time_and_a_hop(world):
+    mail = desk.signed(world, desk.letter(), "customer.example")
+    now = str(int(time.time()))
+    status, verdict = verify(world.zone(), "--at", now, "--tls", "TLSv1.3 TLS_AES_256_GCM_SHA384", message=mail)
+    assert status == 0 and verdict["dkim"][0]["result"] == "pass"
+    status, verdict = verify(world.zone(), "--at", "1000000000", message=mail)
+    assert verdict["dkim"][0]["result"] != "pass"  # signed in the future, then
+    for wrong in (["--at", "soon"], ["--at", "-1"], ["--at", "1.5"], ["--at", "999999999999999"], ["--at", ""], ["--tls", "TLSv1.3"],
+                  ["--tls", "a b c"], ["--tls", "TLSv1.3 " + "x" * 64]):
+        done = run("verify", "--ip", "127.0.0.1", "--helo", "x", "--from", "a@b.example", *wrong)
+        assert done.returncode == 2 and wrong[0] in done.stderr, wrong
+
+
+def test_verify_takes_settings_without_a_file(world):
+    where = {"sender": "bounce@customer.example", "message": desk.letter(sender="boss@dmarcfail.example")}
+    _, held = verify(world.zone(), **where)
+    assert held["disposition"] == "review" and held["override"] is None
+    _, own = verify(world.zone(), "-o", "main.hostname=mx.dmarcfail.example", "-o", "main.domains=dmarcfail.example", **where)
+    assert own["disposition"] == "reject"
+    _, weighed = verify(world.zone(), "-o", "trust.weights=own-domain=7", "-o", "main.domains=dmarcfail.example", **where)
+    assert [s["weight"] for s in weighed["signals"] if s["id"] == "own-domain"] == [7]
+
+
+def test_verify_knows_wildcards_and_failures_of_a_zone(world):
+    zone = world.zone(['*.attacker.example. 300 IN TXT "v=spf1 +all"', "slow.example. TIMEOUT"])
+    status, verdict = verify(zone, sender="x@a.b.attacker.example")
+    assert verdict["spf"]["result"] == "pass" and verdict["spf"]["domain"] == "a.b.attacker.example"
+    status, verdict = verify(zone, sender="x@slow.example")
+    assert status == 75 and verdict["spf"]["result"] == "temperror" and verdict["disposition"] == "tempfail"
+
+
+GATES = {"open", "review", "append", "reopen", "customer", "auto_answer", "add_people", "attachments"}
+
+
+def test_the_gates_are_a_table_in_the_file_and_in_check(tmp_path):
+    init(tmp_path / "d")
+    conf = tmp_path / "d/sealdesk.conf"
+    inside = conf.read_text().split("\ngates {")[1].split("\n}")[0]
+    rows = [line for line in inside.splitlines() if "=" in line]
+    assert {row.split()[0] for row in rows} == GATES and len({row.index("#") for row in rows}) == 1
+    said = json.loads(run("check", "--json", "-c", str(conf)).stdout)
+    assert said["ok"] and {g["gate"] for g in said["gates"]} == GATES
+    by_name = {g["gate"]: g for g in said["gates"]}
+    assert by_name["customer"] == {"gate": "customer", "meaning": by_name["customer"]["meaning"], "verified": True, "unverified": False,
+                                   "failed": False}
+    conf.write_text(conf.read_text().replace('customer    = "verified"', 'customer    = "none"'))
+    text = run("check", "-c", str(conf)).stdout
+    assert next(line for line in text.splitlines() if line.startswith("customer ")).split()[-3:] == ["no", "no", "no"]
+    assert text.splitlines()[-1] == "ok"
+
+
+@pytest.mark.parametrize("option,named", [
+    ("gates.append=everybody", "everybody"), ("gates.open=verified,,failed", "gates.open"), ("trust.weights=stranger=20, nonsense=1", "nonsense=1"),
+    ("trust.flag_at=200", "trust.flag_at"), ("trust.history_days=0", "trust.history_days"), ("upstream.id=mx.a.example", "upstream.addresses"),
+    ("trust.protected_domains=a.example,b example", "b example"), ("trust.trusted_sealers=lists", "lists"),
+    ("trust.forwarders=10.0.0.0/8,10.0.0.300", "10.0.0.300"), ("trust.refused_senders=@x.example", "@x.example"),
+    ("trust.protected_names=Jane Boss <jane@a.example", "Jane Boss <jane@a.example")])
+def test_what_is_said_about_senders_is_checked(tmp_path, option, named):
+    init(tmp_path / "d")
+    for command in ("check", "run"):
+        done = run(command, "-c", str(tmp_path / "d/sealdesk.conf"), "-o", option)
+        assert done.returncode == 78 and named in done.stderr, done.stderr
 
 
 def test_people_can_be_added_while_it_runs(office, tmp_path):
