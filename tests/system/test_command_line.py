@@ -3,6 +3,7 @@ import json
 import subprocess
 import time
 
+import dkim
 import pytest
 
 import desk
@@ -89,8 +90,9 @@ def test_verify_judges_as_of_a_time_and_a_hop(world):
     now = str(int(time.time()))
     status, verdict = verify(world.zone(), "--at", now, "--tls", "TLSv1.3 TLS_AES_256_GCM_SHA384", message=mail)
     assert status == 0 and verdict["dkim"][0]["result"] == "pass"
+    assert verdict["tls"] == {"version": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384"}
     status, verdict = verify(world.zone(), "--at", "1000000000", message=mail)
-    assert verdict["dkim"][0]["result"] != "pass"  # signed in the future, then
+    assert verdict["tls"] is None and verdict["dkim"][0]["result"] != "pass"  # signed in the future, then
     for wrong in (["--at", "soon"], ["--at", "-1"], ["--at", "1.5"], ["--at", "999999999999999"], ["--at", ""], ["--tls", "TLSv1.3"],
                   ["--tls", "a b c"], ["--tls", "TLSv1.3 " + "x" * 64]):
         done = run("verify", "--ip", "127.0.0.1", "--helo", "x", "--from", "a@b.example", *wrong)
@@ -101,10 +103,25 @@ def test_verify_takes_settings_without_a_file(world):
     where = {"sender": "bounce@customer.example", "message": desk.letter(sender="boss@dmarcfail.example")}
     _, held = verify(world.zone(), **where)
     assert held["disposition"] == "review" and held["override"] is None
+    _, lifted = verify(world.zone(), "-o", "trust.forwarders=127.0.0.0/8", **where)
+    assert lifted["disposition"] != "review" and lifted["override"]["kind"] == "forwarder" and lifted["trust"]["level"] != "verified"
     _, own = verify(world.zone(), "-o", "main.hostname=mx.dmarcfail.example", "-o", "main.domains=dmarcfail.example", **where)
     assert own["disposition"] == "reject"
     _, weighed = verify(world.zone(), "-o", "trust.weights=own-domain=7", "-o", "main.domains=dmarcfail.example", **where)
     assert [s["weight"] for s in weighed["signals"] if s["id"] == "own-domain"] == [7]
+
+
+def test_verify_lifts_a_hold_for_a_trusted_sealer(world):
+    """The lists of the section trust by -o: a sealer that is trusted lifts a hold, and says so."""
+    mail = desk.letter(sender="boss@dmarcfail.example").replace(b"\r\n", b"\n")
+    mail = b"Authentication-Results: lists.example; spf=pass smtp.mailfrom=boss@dmarcfail.example; dmarc=pass header.from=dmarcfail.example\n" + mail
+    world.domain("lists.example", spf="v=spf1 ip4:127.0.0.1 -all")
+    sealed = b"".join(dkim.arc_sign(mail, b"sel", b"lists.example", world.keys["lists.example"], b"lists.example")).replace(b"\r\n", b"\n") + mail
+    where = {"sender": "bounce@lists.example", "helo": "mx.lists.example", "message": sealed}
+    _, held = verify(world.zone(), **where)
+    assert held["disposition"] == "review" and held["override"] is None and held["arc"]["result"] == "pass"
+    _, lifted = verify(world.zone(), "-o", "trust.trusted_sealers=lists.example", **where)
+    assert lifted["disposition"] != "review" and lifted["override"]["kind"] == "trusted-sealer" and lifted["trust"]["level"] != "verified"
 
 
 def test_verify_knows_wildcards_and_failures_of_a_zone(world):
