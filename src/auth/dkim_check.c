@@ -159,7 +159,7 @@ static enum sd_err try_key(struct span record, const struct dkim_candidate *c, s
         return SD_OK;
     }
     err = dkim_base64(key.public_key, &bytes);
-    err = err ? err : verify_key_new(key.is_ed25519 ? SIGN_ED25519 : SIGN_RSA_SHA256, buf_span(&bytes), &parsed);
+    err = err ? err : verify_key_recent(key.is_ed25519 ? SIGN_ED25519 : SIGN_RSA_SHA256, buf_span(&bytes), &parsed);
     if (err) {
         dkim_conclude(v, AUTH_PERMERROR, "the key cannot be read");
         return sd_err_fault(err) == SD_FAULT_PEER ? SD_OK : err;

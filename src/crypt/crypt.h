@@ -91,6 +91,13 @@ struct verify_key;
 /* public_key: SPKI DER or bare PKCS #1 RSAPublicKey DER (both occur in DKIM), or 32 raw bytes for Ed25519. SD_ERR_PARSE;
  * SD_ERR_LIMIT for RSA over 8192 bits or with an exponent over 64 bits (a stranger's key must not cost us milliseconds). */
 enum sd_err verify_key_new(enum sign_algorithm algorithm, struct span public_key, struct verify_key **ret) SD_MUST_CHECK;
+/*
+ * The same; recently asked-for keys are kept parsed, because to read one costs as much as to verify with it. Keyed by the exact
+ * bytes; at most VERIFY_KEYS_KEPT of up to VERIFY_KEY_KEPT_BYTES, a newer one takes an older one's place. Freed like any other.
+ */
+#define VERIFY_KEYS_KEPT 512
+#define VERIFY_KEY_KEPT_BYTES 600 /* RSA-4096; longer ones are read each time */
+enum sd_err verify_key_recent(enum sign_algorithm algorithm, struct span public_key, struct verify_key **ret) SD_MUST_CHECK;
 void verify_key_free(struct verify_key **key);
 unsigned verify_key_bits(const struct verify_key *key); /* RSA modulus; 256 for Ed25519 */
 /* SD_OK: the signature is good. SD_ERR_FORGED: it is not. */

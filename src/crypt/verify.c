@@ -1,7 +1,9 @@
+#include "crypt/verify.h"
 #include "crypt/engine.h"
 
 #include <openssl/asn1.h>
 #include <openssl/x509.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /*
@@ -15,6 +17,7 @@
 struct verify_key {
     enum sign_algorithm algorithm;
     EVP_PKEY *pkey;
+    atomic_uint holders;
 };
 
 /* One element of the wanted universal type from the front of *rest; definite lengths only. */
@@ -102,16 +105,23 @@ enum sd_err verify_key_new(enum sign_algorithm algorithm, struct span public_key
         EVP_PKEY_free(pkey);
         return SD_ERR_NOMEM;
     }
-    *key = (struct verify_key){algorithm, pkey};
+    *key = (struct verify_key){algorithm, pkey, 1};
     *ret = key;
     return SD_OK;
+}
+
+struct verify_key *verify_key_hold(struct verify_key *key) {
+    atomic_fetch_add_explicit(&key->holders, 1, memory_order_relaxed);
+    return key;
 }
 
 void verify_key_free(struct verify_key **key) {
     if (!*key)
         return;
-    EVP_PKEY_free((*key)->pkey);
-    free(*key);
+    if (atomic_fetch_sub_explicit(&(*key)->holders, 1, memory_order_acq_rel) == 1) {
+        EVP_PKEY_free((*key)->pkey);
+        free(*key);
+    }
     *key = NULL;
 }
 
