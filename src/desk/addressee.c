@@ -74,8 +74,8 @@ static bool is_same_organisation(struct span domain, struct span from, const str
     return (org.n == 0 || name_is_under(domain, org)) && span_ieq(psl_org_domain(domain, arena), psl_org_domain(from, arena));
 }
 
-static bool spf_proves(const struct cards_head_v1 *card, const struct json_in *checks) {
-    return card->trust == TRUST_VERIFIED && in_true(in_member(in_member(checks, "dmarc"), "spf_aligned"));
+static bool spf_proves(const struct json_in *checks) {
+    return in_true(in_member(in_member(checks, "dmarc"), "spf_aligned"));
 }
 
 enum reply_to { REPLY_TO_NONE, REPLY_TO_ELSEWHERE, REPLY_TO_COUNTS };
@@ -86,10 +86,10 @@ static enum reply_to judge_reply_to(const struct cards_head_v1 *card, const stru
     if (card->reply_to.n == 0 || mail_parse_mailbox(card->reply_to, arena, ret) != SD_OK ||
         span_ieq(ret->address, from->address))
         return REPLY_TO_NONE;
-    if (!is_customer || in_read(card->checks, &checks) != SD_OK)
+    if (!is_customer || card->trust != TRUST_VERIFIED || in_read(card->checks, &checks) != SD_OK)
         return REPLY_TO_ELSEWHERE;
-    return is_same_organisation(ret->domain, from->domain, checks, arena) || spf_proves(card, checks) ? REPLY_TO_COUNTS
-                                                                                                      : REPLY_TO_ELSEWHERE;
+    return is_same_organisation(ret->domain, from->domain, checks, arena) || spf_proves(checks) ? REPLY_TO_COUNTS
+                                                                                                : REPLY_TO_ELSEWHERE;
 }
 
 /* Addresses are bytes from outside: put, not printed. */

@@ -40,9 +40,9 @@ struct addressee {
     struct span reason; /* one sentence for the agent; empty when the answer goes to whom one would think */
 };
 /*
- * From the head card of the letter that is answered. Its Reply-To counts when the letter is the customer's and it
- * stays within the organisational domain of From, or SPF proved the domain of From: a signature alone may leave Reply-To open
- * to whoever passes the letter on. SD_ERR_PARSE: there is no address to answer to.
+ * From the head card of the letter that is answered. Its Reply-To counts when the letter is the customer's and verified, and
+ * either it stays within the organisational domain of From, or SPF proved that domain: a signature alone may leave Reply-To
+ * open to whoever passes the letter on. SD_ERR_PARSE: there is no address to answer to.
  */
 enum sd_err addressee_of(const struct cards_head_v1 *answered, const struct addressee_choice *choice, struct arena *arena,
                          struct addressee *ret) SD_MUST_CHECK;

@@ -1,5 +1,6 @@
 /* Who sent it, as the API says it; tickets found by it; and who an answer goes to. */
 #include "auth/auth.h"
+#include "desk/assets.h"
 #include "desk/fixture_test.h"
 
 #include <setjmp.h>
@@ -171,6 +172,17 @@ static void wrong_filters_are_named(void **state) {
     assert_int_equal(strlen(fake.domain), 0); /* the keeper was not asked */
 }
 
+/* The list of signals is policy.h's: the page's choice and the document must have all of them, in the same words. */
+static void page_and_document_name_every_signal(SD_UNUSED void **state) {
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++) {
+        char option[300];
+        (void)snprintf(option, sizeof option, "<option value=\"%s\">%s</option>", auth_signal_id(s), auth_signal_sentence(s));
+        assert_true(span_search(asset_index(), span_cstr(option)) < asset_index().n);
+        (void)snprintf(option, sizeof option, "\"%s\"", auth_signal_id(s));
+        assert_true(span_search(asset_openapi(), span_cstr(option)) < asset_openapi().n);
+    }
+}
+
 /* ---- who is answered ---- */
 
 static bool ticket_says(struct fixture *f, const char *part) {
@@ -265,6 +277,18 @@ static void reply_to_that_a_signature_leaves_open_does_not_count(void **state) {
     answered(*state, "carla@customer.example", 0);
 }
 
+static void reply_to_of_an_unverified_letter_does_not_count(void **state) {
+    struct fixture *f = *state;
+    struct fixture_sender opener = pretender; /* whoever opens a ticket is its customer, verified or not */
+    opener.reply_to = "office@customer.example";
+    opener.as_customer = true;
+    opener.checks = ENCRYPTED;
+    fixture_ticket_from(f, 1, &opener);
+    assert_true(ticket_says(f, "\"address\":\"carla@customer.example\",\"reason\":\"The message asks for answers to "
+                               "office@customer.example, which nothing proves;"));
+    answered(f, "carla@customer.example", 0);
+}
+
 /* Every suffix of names that people can have below a public one is somebody else's. */
 static void neighbours_below_a_public_suffix_are_no_organisation(void **state) {
     struct fixture *f = *state;
@@ -288,6 +312,7 @@ int main(void) {
         TEST(damaged_cards_do_not_break_the_answer),
         TEST(tickets_are_found_by_who_wrote),
         TEST(wrong_filters_are_named),
+        cmocka_unit_test(page_and_document_name_every_signal),
         TEST(the_customer_is_answered),
         TEST(a_stranger_by_token_is_not_answered),
         TEST(nobody_pretends_to_be_the_customer),
@@ -295,6 +320,7 @@ int main(void) {
         TEST(reply_to_of_the_same_organisation_counts),
         TEST(reply_to_elsewhere_needs_spf),
         TEST(reply_to_that_a_signature_leaves_open_does_not_count),
+        TEST(reply_to_of_an_unverified_letter_does_not_count),
         TEST(neighbours_below_a_public_suffix_are_no_organisation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,60 @@ def test_one_key_is_one_answer(office, world, alice):
     assert len(office.get(alice, f"/tickets/{ticket}").json()["messages"]) == 2
 
 
+def test_lists_are_filtered_by_sender_and_pages_go_on(office, world, alice):
+    for i in range(5):
+        send(office, world, f"from them {i}")
+    for i in range(5):
+        code, text = office.send(letter(sender="jo@plain.example", subject=f"from nobody {i}"), sender="jo@plain.example")
+        assert code == 250, text
+    office.ticket_with(alice, "from nobody 4")
+
+    def found(**params):
+        items, cursor = [], None
+        while True:
+            page = office.get(alice, "/tickets", params={"limit": 2, **params, **({"cursor": cursor} if cursor else {})}).json()
+            items += page["items"]
+            cursor = page["next"]
+            if not cursor:
+                return {t["subject"] for t in items if t["subject"].startswith("from")}
+    nobody, them = ({f"from {who} {i}" for i in range(5)} for who in ("nobody", "them"))
+    assert found(trust="unverified") == nobody and found(trust="failed") == set()
+    assert found(domain="plain.example") == nobody and found(domain="CUSTOMER.example", trust="verified", state="open") == them
+    assert found(domain="customer.example", trust="unverified") == found(domain="nowhere.example") == set()
+    assert len(found(signal="first-contact", domain="plain.example")) == 1
+    answer = office.get(alice, "/tickets", params={"trust": "maybe", "signal": "none", "domain": "bank"})
+    assert answer.status_code == 422 and [e["field"] for e in answer.json()["errors"]] == ["trust", "signal", "domain"]
+
+
+def test_a_sender_becomes_known(office, world, alice):
+    for i in range(3):
+        code, _ = office.send(signed(world, letter(sender="ann@customer.example", subject=f"known {i}"), "customer.example"),
+                              sender="ann@customer.example")
+        assert code == 250
+        ticket = office.get(alice, f"/tickets/{office.ticket_with(alice, f'known {i}')['id']}").json()
+        trust = ticket["messages"][0]["trust"]
+        assert trust["known"]["messages"] == i and (trust["known"]["since"] is None) == (i == 0)
+        assert ("first contact" if i == 0 else f", {i} message") in trust["line"]
+        assert trust["encrypted"] is False and ticket["messages"][0]["as_customer"] is True
+        assert ticket["reply_to"] == {"name": "", "address": "ann@customer.example", "reason": None}
+
+
+def test_a_letter_that_only_claims_to_be_the_customer_is_not_answered(office, world, alice):
+    send(office, world, "pretended")
+    ticket = office.ticket_with(alice, "pretended")
+    first = office.get(alice, f"/tickets/{ticket['id']}").json()["messages"][0]
+    reference = office.get(alice, f"/messages/{first['id']}").json()["message_id"]
+    headers = [("In-Reply-To", f"<{reference}>"), ("Reply-To", "mallory@plain.example")]
+    code, text = office.send(letter(sender="kim@plain.example", name="Kim", subject="Re: pretended", headers=headers),
+                             sender="kim@plain.example")
+    assert code == 250, text
+    office.ticket_with(alice, "Re: pretended")  # references open no ticket of another's
+    whole = office.get(alice, f"/tickets/{ticket['id']}").json()
+    assert len(whole["messages"]) == 1 and whole["reply_to"]["address"] == "kim@customer.example"
+    theirs = office.get(alice, f"/tickets/{office.ticket_with(alice, 'Re: pretended')['id']}").json()
+    assert theirs["reply_to"]["address"] == "kim@plain.example" and theirs["reply_to"]["reason"]
+
+
 def test_history_is_told_in_words(office, world, alice):
     send(office, world, "history")
     ticket = office.ticket_with(alice, "history")["id"]

@@ -1,4 +1,5 @@
 """The agents' page in a real browser, on the real stack."""
+import email
 import time
 
 import pytest
@@ -18,6 +19,14 @@ def page():
     window = browser.Browser(slow=desk.SLOW)
     yield window
     window.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = desk.World(tmp_path_factory.mktemp("world"))
+    world.domain("desk-support.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
+    world.domain("other.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
+    return world
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +106,103 @@ def test_a_day_at_the_desk(page, office, world, sink, agent):
     assert "Łódź" not in page.js("document.documentElement.innerHTML")
     assert page.problems == []
     assert all(url.startswith((office.url + "/", "about:")) for url in page.requests)
+
+
+def from_them(office, world, sender, signed_by=None, to="support@desk.example", **more):
+    message = letter(sender=sender, to=to, **more)
+    code, text = office.send(signed(world, message, signed_by) if signed_by else message, sender=sender, to=(to,), tls=bool(signed_by))
+    assert code == 250, text
+
+
+def last(page, selector):
+    return page.js(f"[...document.querySelectorAll({selector!r})].at(-1)?.innerText || ''")
+
+
+def test_who_sent_it_is_seen_and_said(page, office, world, sink, agent):
+    """One ticket of each kind, as the person who answers it sees it."""
+    from_them(office, world, "kim@customer.example", "customer.example", subject="kind verified", text="abc\r\n")
+    from_them(office, world, "jo@plain.example", subject="kind unverified", text="abc\r\n")
+    from_them(office, world, "jo@dmarcfail.example", subject="kind failed", text="abc\r\n")
+    from_them(office, world, "jo@desk-support.example", "desk-support.example", subject="kind look-alike", text="abc\r\n")
+    page.go(office.url + "/")
+    page.wait("!document.getElementById('sign-in').hidden")
+    sign_in(page, office, agent)
+
+    open_ticket(page, "kind verified")
+    assert "Verified: customer.example · " in page.text(".message .trust") and "TLS 1.3" in page.text(".message .trust")
+    assert page.js("document.querySelector('.message .mark').className") == "mark verified"
+    assert page.js("document.querySelector('.not-customer') === null && document.querySelector('.held') === null")
+    page.focus(".sender summary")
+    page.key("Enter", 13, "\r")
+    page.wait("document.querySelector('.sender').open")
+    checks = page.text(".checks")
+    for part in ("DMARC pass for customer.example, by SPF and DKIM", "SPF pass for customer.example",
+                 "DKIM pass by customer.example (2048 bit, rsa-sha256)", "Connection encrypted with TLS 1.3"):
+        assert part in checks
+    assert "kim@customer.example" in page.text(".reply .to") and page.js("document.querySelector('#reply-reason') === null")
+
+    page.type("#reply-text", "Here is an answer.")
+    page.press("Send answer")
+    wait_for(lambda: sink.messages and b"Here is an answer" in sink.messages[-1]["bytes"], 15, "delivery")
+    token = email.message_from_bytes(sink.messages[-1]["bytes"])["Reply-To"]
+    from_them(office, world, "mallory@other.example", "other.example", to=token, subject="Re: kind verified", text="send it to me\r\n")
+    wait_for(lambda: page.js("fetch('/api/v1/tickets/' + current.id).then(a => a.json()).then(t => t.messages.length)") == 3, 15, "stranger")
+    page.js("reload().then(() => true)")
+    page.wait("document.querySelectorAll('#ticket article').length === 3")
+    assert "takes no part in this ticket" in last(page, ".not-customer")
+    assert "kim@customer.example" in page.text(".reply .to") and "somebody who takes no part" in page.text("#reply-reason")
+    assert page.js("document.querySelector('.sender').open")  # what was unfolded stays so
+
+    open_ticket(page, "kind unverified")
+    assert page.text(".message .trust").replace("\n", "").endswith("Not verified: claims to be plain.example · first contact · in clear")
+    assert page.js("document.querySelector('.message .mark').className") == "mark unverified"
+    assert "jo@plain.example" in page.text(".reply .to")
+
+    open_ticket(page, "kind look-alike")
+    assert "looks like one of your own" in page.text(".warnings")
+    assert "1 warning" in page.js("[...document.querySelectorAll('#list a')].find(a => a.innerText.includes('look-alike')).innerText")
+
+    choose(page, "#filter-state", "review")
+    open_ticket(page, "kind failed")
+    assert page.text(".message .trust b") == "Failed" and "DMARC policy" in page.text(".held")
+    assert page.js("document.querySelector('#reply-text') === null") and "not verified" in page.text(".not-customer")
+    page.press("Open ticket")
+    page.wait("document.querySelector('.held') === null && document.querySelector('#reply-text')")
+    assert page.problems == []
+
+
+def choose(page, selector, value):
+    page.js(f"(s => {{ s.value = {value!r}; s.dispatchEvent(new Event('change')); }})(document.querySelector({selector!r}))")
+
+
+def test_tickets_are_found_by_their_sender(page, office, world, agent):
+    from_them(office, world, "jo@plain.example", subject="found unverified", text="abc\r\n")
+    from_them(office, world, "jo@desk-support.example", "desk-support.example", subject="found look-alike", text="abc\r\n")
+    from_them(office, world, "kim@customer.example", "customer.example", subject="found verified", text="abc\r\n")
+    page.go(office.url + "/")
+    page.wait("!document.getElementById('sign-in').hidden")
+    sign_in(page, office, agent)
+    shown = "[...document.querySelectorAll('#list .subject')].map(s => s.textContent).filter(s => s.startsWith('found')).sort().join()"
+    page.wait(f"{shown} === 'found look-alike,found unverified,found verified'")
+    page.focus("#sender-filters summary")
+    page.key("Enter", 13, "\r")
+    page.wait("document.querySelector('#filter-domain').offsetParent !== null")
+    choose(page, "#filter-trust", "unverified")
+    page.wait(f"{shown} === 'found unverified'")
+    choose(page, "#filter-trust", "")
+    choose(page, "#filter-signal", "lookalike-own")
+    page.wait(f"{shown} === 'found look-alike'")
+    assert "looks like one of your own" in page.text("#sender-summary")
+    page.press("Clear")
+    page.wait(f"{shown}.includes('found verified')")
+    page.type("#filter-domain", "Jo@Plain.Example")
+    page.key("Enter", 13, "\r")
+    page.wait(f"{shown} === 'found unverified'")
+    page.type("#filter-domain", "plain")
+    page.key("Enter", 13, "\r")
+    page.wait("!document.getElementById('list-note').hidden")
+    assert "domain name" in page.text("#list-note")
+    assert sum(r["action"] == "search" for r in office.audit()) == 1 and page.problems == []
 
 
 def test_hostile_letters_are_only_text(page, office, world, agent):
