@@ -93,25 +93,30 @@ static void emit(struct dkim_sink *sink, struct span s) {
     sink->run = s;
 }
 
-/* 0x80 in every byte of v that is zero, exactly. */
-static uint64_t zero_bytes(uint64_t v) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
-    return ~(((v & low) + low) | v | low);
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+/* Among the first 16 of 17 bytes a tab, or a space with another one behind it? */
+static bool block_changes(const uint8_t *p) {
+    bytes16 here, next;
+    uint64_t found[2];
+    memcpy(&here, p, sizeof here);
+    memcpy(&next, p + 1, sizeof next);
+    const bytes16 change = (bytes16)((here == '\t') | ((here == ' ') & (next == ' ')));
+    memcpy(found, &change, sizeof found);
+    return (found[0] | found[1]) != 0;
 }
 
 /*
- * True when the line has neither a tab nor two spaces in a row, as most have: then it stays as it is. Eight bytes at a time,
- * each step sharing one with the next, because this is where canonicalisation spends its time.
+ * True when the line has neither a tab nor two spaces in a row, as most have: then it stays as it is. Sixteen bytes at a time,
+ * the last block over the one before it, because this is where canonicalisation spends its time.
  */
 static bool is_plain(struct span line) {
-    uint64_t word;
     size_t i = 0;
-    for (; i + sizeof word <= line.n; i += sizeof word - 1) {
-        memcpy(&word, line.p + i, sizeof word);
-        uint64_t spaces = zero_bytes(word ^ 0x2020202020202020);
-        if ((spaces & spaces >> 8) | zero_bytes(word ^ 0x0909090909090909))
+    for (; i + 17 <= line.n; i += 16)
+        if (block_changes(line.p + i))
             return false;
-    }
+    if (line.n >= 17)
+        return !block_changes(line.p + line.n - 17) && line.p[line.n - 1] != '\t';
     for (; i < line.n; i++)
         if (line.p[i] == '\t' || (line.p[i] == ' ' && i + 1 < line.n && line.p[i + 1] == ' '))
             return false;

@@ -16,12 +16,12 @@ struct dns_memo {
     struct deadline deadline;
     struct arena *arena;
     size_t count;
-    struct question questions[DNS_MEMO_MAX];
+    struct question *questions[DNS_MEMO_MAX]; /* each made when it is asked: most messages ask ten */
 };
 
 static size_t find(const struct dns_memo *memo, struct span name, enum dns_type type) {
     for (size_t i = 0; i < memo->count; i++)
-        if (memo->questions[i].type == type && span_ieq(memo->questions[i].name, name))
+        if (memo->questions[i]->type == type && span_ieq(memo->questions[i]->name, name))
             return i;
     return memo->count;
 }
@@ -32,10 +32,13 @@ static enum sd_err memo_start(void *ctx, struct span name, enum dns_type type, s
     if (at == memo->count) {
         if (at == DNS_MEMO_MAX)
             return SD_ERR_LIMIT;
-        struct question *q = &memo->questions[at];
+        struct question *q = ARENA_NEW(memo->arena, struct question);
+        if (!q)
+            return SD_ERR_NOMEM;
         *q = (struct question){.name = arena_span(memo->arena, name), .type = type};
         if (arena_err(memo->arena))
             return SD_ERR_NOMEM;
+        memo->questions[at] = q;
         q->state = dns_start(memo->source, q->name, type, &q->ticket) ? QUESTION_FAILED : QUESTION_SENT;
         memo->count++;
     }
@@ -59,7 +62,7 @@ static enum sd_err memo_wait(void *ctx, struct dns_ticket ticket, struct deadlin
     (void)arena; /* answers live as long as the memo's arena, which is the message's */
     if (ticket.id >= memo->count)
         return SD_ERR_BUG;
-    struct question *q = &memo->questions[ticket.id];
+    struct question *q = memo->questions[ticket.id];
     enum sd_err err = q->state == QUESTION_ANSWERED ? SD_OK : fetch(memo, q, deadline);
     if (err == SD_OK)
         *ret = q->answer;
@@ -92,7 +95,7 @@ void dns_memo_finish(struct dns_memo **memo) {
     if (!*memo)
         return;
     for (size_t i = 0; i < (*memo)->count; i++) {
-        struct question *q = &(*memo)->questions[i];
+        struct question *q = (*memo)->questions[i];
         if (q->state == QUESTION_SENT && fetch(*memo, q, (*memo)->deadline))
             continue; /* our own failure; nothing depends on these answers, and the others must be waited for */
     }

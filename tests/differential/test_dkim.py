@@ -240,9 +240,9 @@ def _(message, ours, theirs, text, record):
     return ours["result"] != "pass" and (int(tags.get(b"t", 0)) > replay.AT + 3600 or int(tags.get(b"x", replay.AT)) < replay.AT)
 
 
-@rule("§3.4, RFC 5322 §2.3: a bare LF ends no line; dkimpy makes it CRLF")
+@rule("§2.8, §3.4, RFC 5322 §2.3: a bare CR is no white space, a bare LF ends no line; dkimpy strips the one and makes the other CRLF")
 def _(message, ours, theirs, text, record):
-    return re.search(rb"(?<!\r)\n", message)
+    return re.search(rb"(?<!\r)\n|\r(?!\n)", message)
 
 
 @rule("RFC 5322 §2.2: a line of the header that is no field: dkimpy reads no such message; ours checks what is signed, and the ambiguity forbids verified")
