@@ -93,13 +93,19 @@ static struct ipc_client *peer_of(struct process *p, uint32_t peer) {
     return client;
 }
 
-static void configure(struct process *p) {
+#define TRUST_LINES                                                                                                            \
+    "trust.weights=\ntrust.flag_at=30\ntrust.review_at=100\ntrust.history_days=730\n"                                          \
+    "gates.review=verified, unverified, failed\ngates.append=verified, unverified\ngates.reopen=verified\n"                    \
+    "gates.customer=verified\ngates.auto_answer=verified\ngates.add_people=verified\ngates.attachments=verified\n"
+
+static void configure(struct process *p, const char *may_open) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(4096);
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct control_start_rep rep;
     uint32_t uid = geteuid() == 0 ? ROLE_UID : (uint32_t)geteuid();
     buf_printf(&config, "main.hostname=mx.example.test\nmain.data_dir=%s\nmain.domains=example.test\nlog.level=warn\n", dir);
-    buf_text(&config, "queue.support=support@example.test\n");
+    buf_text(&config, "queue.support=support@example.test\n" TRUST_LINES);
+    buf_printf(&config, "gates.open=%s\n", may_open);
     struct control_start_req req = {
         .role = SPAN("keeper"), .landlock_abi_max = 99, .uid = uid, .gid = uid, .config = buf_span(&config)};
     assert_int_equal(control_start_call(p->control, &req, soon(), &msg, &rep), SD_OK);
@@ -123,7 +129,7 @@ static void start(struct process *p) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     *p = (struct process){0};
     launch(p);
-    configure(p);
+    configure(p, "verified, unverified, failed");
     p->edge = peer_of(p, PEER_EDGE);
     p->clerk = peer_of(p, PEER_CLERK);
     assert_int_equal(control_go_call(p->control, &(struct control_go_req){}, soon(), &msg, &rep), SD_OK);
@@ -182,18 +188,18 @@ static void put_letter(const struct intake *intake, uint32_t number, struct ipc_
     struct ipc_out adopt SD_CLEANUP(ipc_out_free) = ipc_card_new(8192);
     struct buf sealed SD_CLEANUP(buf_free) = buf_new(8192);
     memcpy(id, &number, sizeof number);
-    struct cards_intake_header_v1 h = {.version = 1,
+    struct cards_intake_header_v1 h = {.version = 2,
                                        .object = span_of(id, 16),
                                        .key_id = span_of(intake->id, 16),
                                        .queue = SPAN("support"),
                                        .disposition = DISPOSITION_ACCEPT,
                                        .state = OBJECT_CLEAN};
-    struct cards_adoption_v1 c = {.object_key = span_of(key, 32),
+    struct cards_adoption_v2 c = {.object_key = span_of(key, 32),
                                   .source_digest = span_of(digest, 32),
                                   .from_address = SPAN("anna@customer.example"),
                                   .message_id_hash = span_of(none, 32)};
     assert_int_equal(cards_intake_header_v1_encode(&header, &h), SD_OK);
-    assert_int_equal(cards_adoption_v1_encode(&card, &c), SD_OK);
+    assert_int_equal(cards_adoption_v2_encode(&card, &c), SD_OK);
     assert_int_equal(hpke_seal(intake->key, SPAN("sealdesk intake v1"), buf_span(&header.body), buf_span(&card.body), &sealed),
                      SD_OK);
     struct cards_adopt_v1 a = {.header = buf_span(&header.body), .sealed_card = buf_span(&sealed)};
@@ -260,6 +266,17 @@ static void starts_and_stops(SD_UNUSED void **state) {
     start(&p);
     check_log(&p, 3);
     stop(&p);
+}
+
+/* A gate that nobody can read is no gate: the keeper does not start. */
+static void a_gate_that_is_none(SD_UNUSED void **state) {
+    struct process p = {0};
+    struct control_go_rep rep;
+    struct ipc_msg *reply SD_CLEANUP(ipc_msg_free) = NULL;
+    launch(&p);
+    configure(&p, "verified, friends");
+    assert_int_equal(control_go_call(p.control, &(struct control_go_req){}, soon(), &reply, &rep), SD_ERR_CONFIG);
+    kill_now(&p);
 }
 
 /* With root's help nothing of the keeper's memory goes to swap. */
@@ -446,6 +463,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_makes_and_never_overwrites),
         cmocka_unit_test(starts_and_stops),
+        cmocka_unit_test(a_gate_that_is_none),
         cmocka_unit_test(memory_is_locked),
         cmocka_unit_test(signs_people_in),
         cmocka_unit_test(killed_at_any_moment),
