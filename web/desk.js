@@ -519,8 +519,8 @@ function signs(sentences) {
   return el('ul', {class: 'warnings', 'aria-label': 'Warnings'}, ...sentences.map(s => el('li', {}, sign(), el('span', {}, s))));
 }
 
-// First contact and the like weigh nothing: the trust line says them already.
-const warnings = m => signs(m.trust.signals.filter(s => s.weight > 0).map(s => s.sentence));
+// First contact and the like weigh nothing: the trust line says them already. A stranger is named above.
+const warnings = m => signs(m.trust.signals.filter(s => s.weight > 0 && s.id !== 'stranger').map(s => s.sentence));
 
 function drawMessage(m) {
   const opened = current.texts.get(m.id);

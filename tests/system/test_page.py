@@ -152,6 +152,9 @@ def test_who_sent_it_is_seen_and_said(page, office, world, sink, agent):
     assert "takes no part in this ticket" in last(page, ".not-customer")
     assert "kim@customer.example" in page.text(".reply .to") and "somebody who takes no part" in page.text("#reply-reason")
     assert page.js("document.querySelector('.sender').open")  # what was unfolded stays so
+    page.call("Emulation.setDeviceMetricsOverride", width=380, height=900, deviceScaleFactor=1, mobile=True)
+    assert page.js("document.documentElement.scrollWidth") == 380  # for all of the token's length
+    page.call("Emulation.clearDeviceMetricsOverride")
 
     open_ticket(page, "kind unverified")
     assert page.text(".message .trust").replace("\n", "").endswith("Not verified: claims to be plain.example · first contact · in clear")
