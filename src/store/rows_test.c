@@ -172,6 +172,109 @@ static void filters(SD_UNUSED void **state) {
     assert_int_equal(counts[TICKET_REVIEW], 0);
 }
 
+/* ---- who sent it ---- */
+
+/* Message n of ticket t, by a sender of this domain. */
+static void file_from(unsigned t, unsigned n, uint8_t trust, uint64_t signals, uint8_t domain) {
+    struct message_row m = {.object = test_object_id(n),
+                            .ticket = test_ticket_id(t),
+                            .direction = DIRECTION_IN,
+                            .at_ms = 1000 + n,
+                            .trust = trust,
+                            .disposition = 5,
+                            .state = OBJECT_CLEAN,
+                            .signals = signals,
+                            .known = n,
+                            .known_since_ms = n ? 7 : 0,
+                            .has_domain_tag = domain != 0,
+                            .domain_tag = {domain},
+                            .as_customer = n % 2 == 1,
+                            .encrypted = n % 2 == 0};
+    assert_int_equal(ticket_ensure(store, &m.ticket, t % 2 ? SPAN("a") : SPAN("b"), TICKET_OPEN, &m.object, 1), SD_OK);
+    assert_int_equal(message_add(store, &m, TICKET_OPEN), SD_OK);
+}
+
+static void what_is_known_of_a_sender(SD_UNUSED void **state) {
+    struct message_row got;
+    struct object_id one = test_object_id(1), two = test_object_id(2), out = test_object_id(3);
+    file_from(1, 1, 2, UINT64_C(1) << 40 | 5, 9);
+    file_from(1, 2, 0, 0, 0);
+    assert_int_equal(message_get(store, &one, arena, &got), SD_OK);
+    assert_true(got.signals == (UINT64_C(1) << 40 | 5) && got.known == 1 && got.known_since_ms == 7);
+    assert_true(got.has_domain_tag && got.domain_tag[0] == 9 && got.as_customer && !got.encrypted);
+    assert_int_equal(message_get(store, &two, arena, &got), SD_OK);
+    assert_true(!got.has_domain_tag && !got.as_customer && got.encrypted);
+    struct message_row sent = {.object = out, .ticket = test_ticket_id(1), .direction = DIRECTION_OUT, .known = 7};
+    assert_int_equal(message_add(store, &sent, TICKET_PENDING), SD_OK);
+    assert_int_equal(message_get(store, &out, arena, &got), SD_OK);
+    assert_true(got.known == 0 && got.signals == 0 && !got.has_domain_tag); /* nobody sent it but us */
+    struct message_row much = {
+        .object = test_object_id(4), .ticket = test_ticket_id(1), .direction = DIRECTION_IN, .signals = UINT64_MAX};
+    assert_int_equal(message_add(store, &much, TICKET_OPEN), SD_ERR_LIMIT);
+}
+
+static const struct span both_queues[] = {SPAN("a"), SPAN("b")};
+
+static size_t found(struct ticket_filter filter) {
+    struct ticket_row *rows;
+    filter.queues = both_queues;
+    filter.queue_count = 2;
+    filter.limit = LIMIT_LIST_ITEMS;
+    return list(&filter, &rows);
+}
+
+static void filters_by_sender(SD_UNUSED void **state) {
+    file_from(1, 1, 2, 1 << 3, 9);
+    file_from(1, 2, 2, 0, 9);
+    file_from(2, 3, 0, 1 << 3, 9);
+    file_from(3, 4, 1, 0, 0);
+    file_from(4, 5, 2, 1 << 4, 8);
+    assert_int_equal(found((struct ticket_filter){.has_trust = true, .trust = 2}), 2);
+    assert_int_equal(found((struct ticket_filter){.has_trust = true, .trust = 0}), 1);
+    assert_int_equal(found((struct ticket_filter){.has_signal = true, .signal = 3}), 2);
+    assert_int_equal(found((struct ticket_filter){.has_signal = true, .signal = 0}), 0);
+    assert_int_equal(found((struct ticket_filter){.has_signal = true, .signal = 4, .has_trust = true, .trust = 2}), 1);
+    assert_int_equal(found((struct ticket_filter){.has_signal = true, .signal = 4, .has_trust = true, .trust = 0}), 0);
+    assert_int_equal(found((struct ticket_filter){.has_domain_tag = true, .domain_tag = {9}}), 2); /* ticket 1 once */
+    assert_int_equal(found((struct ticket_filter){.has_domain_tag = true, .domain_tag = {7}}), 0);
+    struct ticket_filter all = {.has_domain_tag = true, .domain_tag = {9}, .has_signal = true, .signal = 3, .has_trust = true};
+    assert_int_equal(found(all), 1);
+    all.trust = 2;
+    assert_int_equal(found(all), 1);
+    all.trust = 1;
+    assert_int_equal(found(all), 0); /* of one message, not of several together */
+    all = (struct ticket_filter){.has_domain_tag = true, .domain_tag = {9}, .has_state = true, .state = TICKET_OPEN};
+    assert_int_equal(found(all), 2);
+    all.state = TICKET_CLOSED;
+    assert_int_equal(found(all), 0);
+    struct ticket_row *rows;
+    size_t count;
+    struct ticket_filter odd = {.queues = both_queues, .queue_count = 2, .limit = 1, .has_signal = true, .signal = 63};
+    assert_int_equal(ticket_list(store, &odd, arena, &rows, &count), SD_ERR_LIMIT);
+}
+
+/* 100,000 tickets, and what is looked for is in the oldest of them: the longest walk there is. */
+static int64_t time_of(struct ticket_filter filter, size_t expected) {
+    int64_t from = clock_mono_ns();
+    assert_int_equal(found(filter), expected);
+    return (clock_mono_ns() - from) / 1000000;
+}
+
+static void filters_stay_fast(SD_UNUSED void **state) {
+    file_from(0, 0, 0, 1 << 5, 3);
+    for (unsigned i = 1; i < 100000; i++)
+        file_from(i, i, 2, i % 3 ? 1 << 2 : 0, i % 2 ? 4 : 5);
+    int64_t rare_trust = time_of((struct ticket_filter){.has_trust = true, .trust = 0}, 1);
+    int64_t rare_signal = time_of((struct ticket_filter){.has_signal = true, .signal = 5}, 1);
+    int64_t rare_domain = time_of((struct ticket_filter){.has_domain_tag = true, .domain_tag = {3}}, 1);
+    int64_t usual = time_of((struct ticket_filter){.has_signal = true, .signal = 2}, LIMIT_LIST_ITEMS);
+    int64_t domain = time_of((struct ticket_filter){.has_domain_tag = true, .domain_tag = {4}}, LIMIT_LIST_ITEMS);
+    print_message("ms: rare trust %d, rare signal %d, rare domain %d, usual signal %d, usual domain %d\n", (int)rare_trust,
+                  (int)rare_signal, (int)rare_domain, (int)usual, (int)domain);
+    /* generous: a machine that others use, and sanitizers */
+    assert_true(rare_trust < 3000 && rare_signal < 3000 && domain < 3000 && rare_domain < 300 && usual < 300);
+}
+
 static void messages_and_attachments(SD_UNUSED void **state) {
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(test_file(store, 1, i, SPAN("a"), i < 3 ? 10 : 5), SD_OK);
@@ -381,6 +484,9 @@ int main(void) {
         CASE(queue_follows_the_keeper),
         CASE(pages_cover_everything_once),
         CASE(filters),
+        CASE(what_is_known_of_a_sender),
+        CASE(filters_by_sender),
+        CASE(filters_stay_fast),
         CASE(messages_and_attachments),
         CASE(facets_are_cut_into_rows),
         CASE(receipts_come_in_order),

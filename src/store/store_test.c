@@ -93,6 +93,124 @@ static void schema_mismatch(SD_UNUSED void **state) {
     assert_null(store);
 }
 
+/* ---- a store of version 1 ---- */
+
+/* As it was. */
+static const char first_schema[] =
+    "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL);"
+
+    "CREATE TABLE ticket (id BLOB NOT NULL PRIMARY KEY, number INTEGER NOT NULL UNIQUE, queue TEXT NOT NULL,"
+    " state INTEGER NOT NULL, assignee TEXT, revision INTEGER NOT NULL, created_ms INTEGER NOT NULL,"
+    " updated_ms INTEGER NOT NULL, messages INTEGER NOT NULL, first_object BLOB NOT NULL, last_inbound BLOB);"
+    "CREATE INDEX ticket_by_queue ON ticket (queue, updated_ms, id);"
+    "CREATE INDEX ticket_by_queue_and_state ON ticket (queue, state, updated_ms, id);"
+
+    "CREATE TABLE message (sequence INTEGER NOT NULL PRIMARY KEY, object BLOB NOT NULL UNIQUE,"
+    " ticket BLOB NOT NULL REFERENCES ticket (id), direction INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
+    " trust INTEGER NOT NULL, disposition INTEGER NOT NULL, state INTEGER NOT NULL, attachments INTEGER NOT NULL,"
+    " size_bytes INTEGER NOT NULL, author TEXT);"
+    "CREATE INDEX message_by_ticket ON message (ticket, at_ms, sequence);"
+
+    "CREATE TABLE attachment (object BLOB NOT NULL PRIMARY KEY, message BLOB NOT NULL REFERENCES message (object),"
+    " place INTEGER NOT NULL, size_bytes INTEGER NOT NULL, state INTEGER NOT NULL);"
+    "CREATE INDEX attachment_by_message ON attachment (message, place);"
+
+    "CREATE TABLE facet_chunk (object BLOB NOT NULL, facet INTEGER NOT NULL, chunk INTEGER NOT NULL, sealed BLOB NOT NULL,"
+    " PRIMARY KEY (object, facet, chunk));"
+
+    "CREATE TABLE receipt (sequence INTEGER NOT NULL PRIMARY KEY, object BLOB NOT NULL, sealed BLOB NOT NULL);"
+    "CREATE INDEX receipt_by_object ON receipt (object, sequence);"
+
+    "CREATE TABLE outbound (object BLOB NOT NULL PRIMARY KEY, warrant BLOB NOT NULL,"
+    " ticket BLOB NOT NULL REFERENCES ticket (id), state INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, status TEXT);"
+    "CREATE INDEX outbound_by_time ON outbound (state, next_ms);"
+    "CREATE INDEX outbound_by_ticket ON outbound (ticket, created_ms);"
+
+    "CREATE TABLE event (sequence INTEGER NOT NULL PRIMARY KEY, ticket BLOB NOT NULL REFERENCES ticket (id),"
+    " at_ms INTEGER NOT NULL, kind INTEGER NOT NULL, actor TEXT NOT NULL, detail TEXT NOT NULL, object BLOB);"
+    "CREATE INDEX event_by_ticket ON event (ticket, sequence);"
+
+    "CREATE TABLE idempotency (person TEXT NOT NULL, key_hash BLOB NOT NULL, object BLOB NOT NULL,"
+    " expires_ms INTEGER NOT NULL, PRIMARY KEY (person, key_hash));"
+    "CREATE INDEX idempotency_by_time ON idempotency (expires_ms);"
+
+    "CREATE TABLE intake_position (one INTEGER NOT NULL PRIMARY KEY, segment INTEGER NOT NULL, place INTEGER NOT NULL);"
+
+    "CREATE TABLE set_aside (id INTEGER NOT NULL PRIMARY KEY, at_ms INTEGER NOT NULL, segment INTEGER NOT NULL,"
+    " place INTEGER NOT NULL, reason TEXT NOT NULL, size_bytes INTEGER NOT NULL, checksum INTEGER NOT NULL,"
+    " UNIQUE (segment, place, size_bytes, checksum));"
+    "CREATE TABLE set_aside_chunk (set_aside INTEGER NOT NULL REFERENCES set_aside (id), chunk INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY (set_aside, chunk));";
+
+#define FIRST_ROWS                                                                                                             \
+    "INSERT INTO counter VALUES ('ticket', 1); INSERT INTO ticket VALUES (x'54000000000000000100000000000000', 1, 'support',"  \
+    " 1, NULL, 2, 5, 6, 2, x'4f000000000000000100000000000000', x'4f000000000000000100000000000000');"                         \
+    "INSERT INTO message VALUES (1, x'4f000000000000000100000000000000', x'54000000000000000100000000000000', 1, 5, 2, 5, 1,"  \
+    " 0, 10, NULL), (2, x'4f000000000000000200000000000000', x'54000000000000000100000000000000', 2, 6, 0, 5, 1, 0, 10, 'p');" \
+    "PRAGMA user_version = 1;"
+
+static void make_first_version(void) {
+    char path[128];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof path, "%s/store.db", dir.store);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, first_schema, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, FIRST_ROWS, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Several processes open it at once: one brings it up to date, the others find it so, and none finds it halfway. */
+static void brought_up_to_date(SD_UNUSED void **state) {
+    pid_t pids[3];
+    make_first_version();
+    for (size_t i = 0; i < SD_COUNT(pids); i++) {
+        pids[i] = fork();
+        assert_true(pids[i] >= 0);
+        if (pids[i] == 0) {
+            struct store *mine = NULL;
+            enum sd_err err = store_open(dir.store, &mine);
+            store_close(&mine);
+            _exit(err ? 1 : 0);
+        }
+    }
+    for (size_t i = 0; i < SD_COUNT(pids); i++) {
+        int status;
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    struct store *store = test_store_open(&dir); /* and the schema's hash is that of a new one */
+    struct arena *arena SD_CLEANUP(arena_free) = arena_new(64 * 1024);
+    struct span queue = SPAN("support");
+    struct ticket_row *rows;
+    size_t count;
+    struct ticket_filter verified = {.queues = &queue, .queue_count = 1, .limit = 5, .has_trust = true, .trust = 2};
+    assert_int_equal(ticket_list(store, &verified, arena, &rows, &count), SD_OK);
+    assert_int_equal(count, 1);
+    verified.trust = 0; /* what we sent has no sender to trust */
+    assert_int_equal(ticket_list(store, &verified, arena, &rows, &count), SD_OK);
+    assert_int_equal(count, 0);
+    test_begin(store);
+    assert_int_equal(test_file(store, 1, 3, SPAN("support"), 9), SD_OK);
+    assert_int_equal(store_commit(store), SD_OK);
+    assert_int_equal(messages_of(store, 1), 3);
+    store_close(&store);
+}
+
+static void a_later_version_is_not_touched(SD_UNUSED void **state) {
+    char path[128];
+    sqlite3 *db = NULL;
+    struct store *store = NULL;
+    (void)snprintf(path, sizeof path, "%s/store.db", dir.store);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE later (x); PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    assert_int_equal(store_open(dir.store, &store), SD_ERR_CONFIG);
+    assert_null(store);
+}
+
 /* ---- several processes ---- */
 
 #define WRITES 60
@@ -227,10 +345,15 @@ static void disk_full(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(create_and_open),     CASE(confined),
-        CASE(schema_mismatch),     CASE(writers_do_not_starve),
-        CASE(lock_has_a_deadline), CASE(killed_inside_a_transaction),
+        CASE(create_and_open),
+        CASE(confined),
+        CASE(schema_mismatch),
+        CASE(writers_do_not_starve),
+        CASE(lock_has_a_deadline),
+        CASE(killed_inside_a_transaction),
         CASE(disk_full),
+        CASE(brought_up_to_date),
+        CASE(a_later_version_is_not_touched),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
