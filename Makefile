@@ -3,7 +3,7 @@ BUILD ?= build
 NINJA_FLAGS ?=
 SHELL := /bin/bash
 
-.PHONY: demo test deps build asan tsan fuzz bench format lint install clean check-sources
+.PHONY: demo test deps build asan tsan fuzz fuzz-auth bench bench-auth format lint install clean check-sources
 
 build: deps
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
@@ -32,8 +32,14 @@ tsan: deps
 fuzz: deps
 	@fuzz/run.sh
 
+fuzz-auth: deps # SECONDS_EACH=360 JOBS=2: an hour's work in total
+	@TARGETS='spf|dkim|dmarc|authres|arc|claims|mail|fields|params|words|address|header' fuzz/run.sh
+
 bench: build
 	@bench/run.sh $(BUILD)
+
+bench-auth: build
+	@bench/auth.sh $(BUILD)
 
 format:
 	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h')

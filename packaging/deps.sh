@@ -8,7 +8,7 @@ packages=(
   ca-certificates dns-root-data openssl sqlite3
   python3 python3-pytest python3-yaml python3-jsonschema python3-dkim python3-spf python3-cryptography python3-requests
 )
-[ "${1:-}" = test ] && packages+=(chromium)
+[ "${1:-}" = test ] && packages+=(chromium python3-nacl)
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)

@@ -28,7 +28,7 @@ fi
 echo "== the system"
 system_log=$(mktemp)
 system_dir=$(mktemp -d)
-/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider --basetemp "$system_dir/tests" tests/system 2>&1 | tee "$system_log"
+/usr/bin/python3 -m pytest -q -rs -p no:cacheprovider --basetemp "$system_dir/tests" tests/differential tests/system 2>&1 | tee "$system_log"
 summary=$(grep -E '^[0-9]+ (passed|failed|skipped|error)|(passed|failed|error).* in [0-9.]+s' "$system_log" | tail -1)
 number() { grep -oE "[0-9]+ $1" <<<"$summary" | grep -oE '^[0-9]+' | head -1; }
 p=$(number passed) f=$(number failed) e=$(number error)
