@@ -1,7 +1,8 @@
 /*
  * The whole dispatcher: bytes become messages of any peer to any operation, routed by the table into a keeper with its database
- * in memory. Input: per message u8 peer, u16 operation, u16 length, body. What is looked for is a crash; the keeper may refuse
- * what it likes.
+ * in memory. Input: per message u8 peer, u16 operation, u16 length, body. With peer 0xfe the body is a letter: u16 length,
+ * header, plain adoption card, which is sealed here as an edge would. What is looked for is a crash; the keeper may refuse what
+ * it likes.
  */
 #include "keeper/handlers.h"
 
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #define MESSAGES_MAX 16
+#define OP_ADOPT 2 /* keeper.def */
+#define A_LETTER 0xfe
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct keeper *k;
@@ -142,18 +145,58 @@ static void one_message(uint32_t peer, uint16_t op, struct span body) {
     (void)close(fds[1]);
 }
 
+/* The id of the present intake key: 16 bytes of 0x44 in a header stand for it. */
+static void put_key_id(struct buf *header, uint8_t public_key[KEY_BYTES]) {
+    uint8_t mark[ID_BYTES], id[ID_BYTES];
+    struct query q = db_query(k->db, SQL_INTAKE_NEWEST);
+    if (!query_row(&q))
+        abort();
+    query_get_fixed(&q, 0, id, ID_BYTES);
+    query_get_fixed(&q, 1, public_key, KEY_BYTES);
+    must(query_end(&q));
+    memset(mark, 0x44, sizeof mark);
+    for (size_t i = 0; i + sizeof mark <= header->n; i++)
+        if (memcmp(header->p + i, mark, sizeof mark) == 0)
+            memcpy(header->p + i, id, sizeof id);
+}
+
+static void one_letter(struct span body) {
+    struct reader r = reader_of(body);
+    struct buf header SD_CLEANUP(buf_free) = buf_new(1024), sealed SD_CLEANUP(buf_free) = buf_new(70000);
+    struct buf record SD_CLEANUP(buf_free) = buf_new(72000), question SD_CLEANUP(buf_free) = buf_new(73000);
+    struct ipc_list list = {0};
+    uint8_t public_key[KEY_BYTES];
+    size_t n = read_u16(&r);
+    buf_put(&header, read_bytes(&r, n < r.rest.n ? n : r.rest.n));
+    put_key_id(&header, public_key);
+    if (r.err || header.err || hpke_seal(public_key, INTAKE_INFO, buf_span(&header), r.rest, &sealed) != SD_OK)
+        return;
+    buf_blob(&record, buf_span(&header));
+    buf_blob(&record, buf_span(&sealed));
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(73000);
+    ipc_list_add(&list, &raw, buf_span(&record));
+    buf_u32(&question, list.count);
+    buf_blob(&question, buf_span(&raw));
+    if (record.err == SD_OK && question.err == SD_OK)
+        one_message(PEER_CLERK, OP_ADOPT, buf_span(&question));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint32_t peers[] = {PEER_EDGE, PEER_CLERK, PEER_DESK, PEER_COURIER, PEER_ADMIN};
     struct reader r = reader_of(span_of(data, size));
     if (!k)
         begin();
     for (unsigned i = 0; i < MESSAGES_MAX && r.rest.n; i++) {
-        uint32_t peer = peers[read_u8(&r) % SD_COUNT(peers)];
+        uint8_t peer = read_u8(&r);
         uint16_t op = read_u16(&r);
         size_t n = read_u16(&r);
         if (r.err)
             break;
-        one_message(peer, op, read_bytes(&r, n < r.rest.n ? n : r.rest.n));
+        struct span body = read_bytes(&r, n < r.rest.n ? n : r.rest.n);
+        if (peer == A_LETTER)
+            one_letter(body);
+        else
+            one_message(peers[peer % SD_COUNT(peers)], op, body);
     }
     return 0;
 }
