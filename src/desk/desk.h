@@ -45,6 +45,6 @@ desk_handler api_session_create, api_session_get, api_session_delete;
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
     api_timeline_get;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
-desk_handler page_index, page_script, page_style, page_icon;
+desk_handler page_index, page_script, page_sender_script, page_style, page_icon;
 
 #endif

@@ -17,6 +17,10 @@ enum sd_err page_script(SD_UNUSED struct desk *desk, struct exchange *x) {
     return respond_asset(x, "text/javascript; charset=utf-8", asset_script());
 }
 
+enum sd_err page_sender_script(SD_UNUSED struct desk *desk, struct exchange *x) {
+    return respond_asset(x, "text/javascript; charset=utf-8", asset_sender_script());
+}
+
 enum sd_err page_style(SD_UNUSED struct desk *desk, struct exchange *x) {
     return respond_asset(x, "text/css; charset=utf-8", asset_style());
 }

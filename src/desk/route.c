@@ -37,6 +37,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/healthz", ACCESS_PUBLIC, false, 0, api_health_get},
     {HTTP_GET, "/", ACCESS_PUBLIC, false, 0, page_index},
     {HTTP_GET, "/desk.js", ACCESS_PUBLIC, false, 0, page_script},
+    {HTTP_GET, "/sender.js", ACCESS_PUBLIC, false, 0, page_sender_script},
     {HTTP_GET, "/desk.css", ACCESS_PUBLIC, false, 0, page_style},
     {HTTP_GET, "/icon.svg", ACCESS_PUBLIC, false, 0, page_icon},
 };
