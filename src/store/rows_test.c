@@ -269,10 +269,17 @@ static void filters_stay_fast(SD_UNUSED void **state) {
     int64_t rare_domain = time_of((struct ticket_filter){.has_domain_tag = true, .domain_tag = {3}}, 1);
     int64_t usual = time_of((struct ticket_filter){.has_signal = true, .signal = 2}, LIMIT_LIST_ITEMS);
     int64_t domain = time_of((struct ticket_filter){.has_domain_tag = true, .domain_tag = {4}}, LIMIT_LIST_ITEMS);
+    struct ticket_filter both = {.has_domain_tag = true, .domain_tag = {4}, .has_signal = true, .signal = 5};
+    assert_int_equal(found(both), 0); /* a common domain, and none of its messages has it */
+    both.domain_tag[0] = 5;
+    both.signal = 2;
+    both.has_state = true;
+    both.state = TICKET_OPEN;
+    assert_int_equal(found(both), LIMIT_LIST_ITEMS);
     print_message("ms: rare trust %d, rare signal %d, rare domain %d, usual signal %d, usual domain %d\n", (int)rare_trust,
                   (int)rare_signal, (int)rare_domain, (int)usual, (int)domain);
     /* generous: a machine that others use, and sanitizers */
-    assert_true(rare_trust < 3000 && rare_signal < 3000 && domain < 3000 && rare_domain < 300 && usual < 300);
+    assert_true(rare_trust < 3000 && rare_signal < 3000 && domain < 300 && rare_domain < 300 && usual < 300);
 }
 
 static void messages_and_attachments(SD_UNUSED void **state) {

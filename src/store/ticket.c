@@ -81,19 +81,43 @@ static bool page_add(struct page *page, const struct ticket_row *row) {
 /* The conditions on messages; -1 and 0 ask for nothing. */
 #define OF_MESSAGE " AND (? < 0 OR m.trust = ?) AND (? = 0 OR (m.signals & ?) <> 0)"
 #define ON_PAGE " AND (updated_ms, id) < (?, ?) ORDER BY updated_ms DESC, id DESC LIMIT ?"
-/* A walk along the queue's index, each ticket's messages looked up; or, a domain being rare, from the domain's tickets. */
+/*
+ * A walk along the queue's index, each ticket's messages looked up, which finds soon what is common; or from the tickets of a
+ * domain, which finds at once what is rare.
+ */
 #define WALKED " AND EXISTS (SELECT 1 FROM message_trust m WHERE m.ticket = ticket.id" OF_MESSAGE ")"
+#define WALKED_DOMAIN                                                                                                          \
+    " AND EXISTS (SELECT 1 FROM message_trust m WHERE m.ticket = ticket.id AND m.domain_tag = ?" OF_MESSAGE ")"
+#define COMMON_MESSAGES 2000
 #define OF_DOMAIN                                                                                                              \
     "SELECT ticket.id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound" \
     " FROM (SELECT DISTINCT m.ticket AS id FROM message_trust m WHERE m.domain_tag = ?" OF_MESSAGE ") AS found"                \
     " CROSS JOIN ticket WHERE ticket.id = found.id"
 #define ON_PAGE_OF_DOMAIN " AND (updated_ms, ticket.id) < (?, ?) ORDER BY updated_ms DESC, ticket.id DESC LIMIT ?"
 
-static struct query page_query(struct store *store, const struct ticket_filter *filter) {
-    if (filter->has_domain_tag)
+enum plan { PLAN_PLAIN, PLAN_WALK, PLAN_WALK_DOMAIN, PLAN_FROM_DOMAIN };
+
+static enum sd_err choose_plan(struct store *store, const struct ticket_filter *filter, enum plan *ret) {
+    if (!filter->has_domain_tag) {
+        *ret = filter->has_trust || filter->has_signal ? PLAN_WALK : PLAN_PLAIN;
+        return SD_OK;
+    }
+    struct query q = query(store, "SELECT count(*) FROM (SELECT 1 FROM message_trust WHERE domain_tag = ? LIMIT ?) AS some");
+    bind_blob(&q, span_of(filter->domain_tag, sizeof filter->domain_tag));
+    bind_int(&q, COMMON_MESSAGES);
+    bool common = query_next(&q) && col_int(&q, 0) == COMMON_MESSAGES;
+    *ret = common ? PLAN_WALK_DOMAIN : PLAN_FROM_DOMAIN;
+    return query_end(&q);
+}
+
+static struct query page_query(struct store *store, const struct ticket_filter *filter, enum plan plan) {
+    if (plan == PLAN_WALK_DOMAIN)
+        return filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ?" WALKED_DOMAIN ON_PAGE)
+                                 : query(store, COLUMNS "WHERE queue = ?" WALKED_DOMAIN ON_PAGE);
+    if (plan == PLAN_FROM_DOMAIN)
         return filter->has_state ? query(store, OF_DOMAIN " AND queue = ? AND state = ?" ON_PAGE_OF_DOMAIN)
                                  : query(store, OF_DOMAIN " AND queue = ?" ON_PAGE_OF_DOMAIN);
-    if (filter->has_trust || filter->has_signal)
+    if (plan == PLAN_WALK)
         return filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ?" WALKED ON_PAGE)
                                  : query(store, COLUMNS "WHERE queue = ?" WALKED ON_PAGE);
     return filter->has_state ? query(store, COLUMNS "WHERE queue = ? AND state = ?" ON_PAGE)
@@ -109,16 +133,21 @@ static void bind_of_message(struct query *q, const struct ticket_filter *filter)
     bind_int(q, mask);
 }
 
-static void bind_page_query(struct query *q, const struct ticket_filter *filter, struct span queue,
+static void bind_domain(struct query *q, const struct ticket_filter *filter) {
+    bind_blob(q, span_of(filter->domain_tag, sizeof filter->domain_tag));
+    bind_of_message(q, filter);
+}
+
+static void bind_page_query(struct query *q, const struct ticket_filter *filter, enum plan plan, struct span queue,
                             const struct ticket_cursor *after, size_t limit) {
-    if (filter->has_domain_tag) {
-        bind_blob(q, span_of(filter->domain_tag, sizeof filter->domain_tag));
-        bind_of_message(q, filter);
-    }
+    if (plan == PLAN_FROM_DOMAIN)
+        bind_domain(q, filter);
     bind_text(q, queue, QUEUE_MAX);
     if (filter->has_state)
         bind_int(q, filter->state);
-    if (!filter->has_domain_tag && (filter->has_trust || filter->has_signal))
+    if (plan == PLAN_WALK_DOMAIN)
+        bind_domain(q, filter);
+    else if (plan == PLAN_WALK)
         bind_of_message(q, filter);
     bind_int(q, after->updated_ms);
     bind_blob(q, ticket_id_span(&after->id));
@@ -126,14 +155,14 @@ static void bind_page_query(struct query *q, const struct ticket_filter *filter,
 }
 
 /* One index range per queue, merged here: with IN (…) the database would sort all tickets of the queues for one page. */
-static enum sd_err add_queue(struct store *store, const struct ticket_filter *filter, struct span queue, struct arena *arena,
-                             struct page *page) {
+static enum sd_err add_queue(struct store *store, const struct ticket_filter *filter, enum plan plan, struct span queue,
+                             struct arena *arena, struct page *page) {
     struct ticket_cursor after = {.updated_ms = INT64_MAX};
     memset(after.id.b, 0xff, sizeof after.id.b);
     if (filter->has_after)
         after = filter->after;
-    struct query q = page_query(store, filter);
-    bind_page_query(&q, filter, queue, &after, page->limit);
+    struct query q = page_query(store, filter, plan);
+    bind_page_query(&q, filter, plan, queue, &after, page->limit);
     while (query_next(&q)) {
         struct ticket_row row = read_row(&q, arena);
         if (q.err || !page_add(page, &row))
@@ -155,10 +184,13 @@ enum sd_err ticket_list(struct store *store, const struct ticket_filter *filter,
         (filter->has_signal && filter->signal >= SIGNAL_BITS))
         return SD_ERR_LIMIT;
     struct page page = {.limit = filter->limit, .rows = arena_array(arena, filter->limit, sizeof(struct ticket_row))};
+    enum plan plan = PLAN_PLAIN;
     enum sd_err err = arena_err(arena);
+    if (err == SD_OK)
+        err = choose_plan(store, filter, &plan);
     for (size_t i = 0; i < filter->queue_count && err == SD_OK; i++)
         if ((filter->queue.n == 0 || span_eq(filter->queue, filter->queues[i])) && !seen_before(filter, i))
-            err = add_queue(store, filter, filter->queues[i], arena, &page);
+            err = add_queue(store, filter, plan, filter->queues[i], arena, &page);
     if (err == SD_OK) {
         *ret_rows = page.rows;
         *ret_count = page.count;
