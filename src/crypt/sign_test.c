@@ -189,6 +189,29 @@ static void wrong_private_keys(void **state) {
     assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* A key that is in use outlives its place among the recent ones, and is found by exact bytes and algorithm only. */
+static void recent_keys(void **state) {
+    (void)state;
+    uint8_t raw[KEY_BYTES] = {0x11};
+    struct verify_key *first = NULL, *again = NULL, *other = NULL;
+    assert_int_equal(verify_key_recent(SIGN_ED25519, span_of(raw, sizeof raw), &first), SD_OK);
+    assert_int_equal(verify_key_recent(SIGN_ED25519, span_of(raw, sizeof raw), &again), SD_OK);
+    assert_ptr_equal(first, again);
+    assert_int_equal(verify_key_recent(SIGN_RSA_SHA256, span_of(raw, sizeof raw), &other), SD_ERR_PARSE);
+    verify_key_free(&again);
+    for (unsigned i = 0; i < 8 * VERIFY_KEYS_KEPT; i++) {
+        raw[1] = (uint8_t)i;
+        raw[2] = (uint8_t)(i >> 8);
+        raw[3] = 1;
+        assert_int_equal(verify_key_recent(SIGN_ED25519, span_of(raw, sizeof raw), &other), SD_OK);
+        assert_ptr_not_equal(first, other);
+        verify_key_free(&other);
+    }
+    assert_int_equal(verify_key_bits(first), 256);
+    assert_int_equal(verify_signature(first, SPAN("x"), SPAN("no signature")), SD_ERR_FORGED);
+    verify_key_free(&first);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rfc8032),
@@ -198,6 +221,7 @@ int main(void) {
         cmocka_unit_test(costly_keys_are_refused),
         cmocka_unit_test(generates_and_uses_keys),
         cmocka_unit_test(wrong_private_keys),
+        cmocka_unit_test(recent_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
