@@ -67,6 +67,7 @@ static enum sd_err file_event(struct store *store, const struct message_row *mes
 
 /* What the keeper found out about who sent it: its word, and not the edge's, where they differ. */
 static void take_findings(struct message_row *message, const struct cards_adopted_v1 *answer) {
+    message->stricter = answer->disposition < message->disposition; /* what the edge said */
     message->disposition = answer->disposition;
     message->signals = answer->signals;
     message->known = answer->known;
@@ -85,6 +86,7 @@ enum sd_err file_record(struct store *store, const struct record *record, const 
                                   .direction = DIRECTION_IN,
                                   .at_ms = record->header.received_ms,
                                   .trust = record->header.trust,
+                                  .disposition = record->header.disposition,
                                   .state = (enum object_state)record->header.state,
                                   .attachments = record->header.attachments,
                                   .size_bytes = record->header.size_bytes};

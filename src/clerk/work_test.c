@@ -57,6 +57,7 @@ static void letters(unsigned segment, unsigned from, unsigned to) {
 
 static void expect_findings(const struct message_row *message, unsigned n) {
     assert_int_equal(message->disposition, FAKE_DISPOSITION);
+    assert_true(message->stricter); /* than the edge, which said accept */
     assert_true(message->signals == FAKE_SIGNALS);
     assert_int_equal(message->known, n);
     assert_int_equal(message->known_since_ms, n ? 500 : 0);

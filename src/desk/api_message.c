@@ -73,7 +73,7 @@ static void put_ambiguities(struct json_out *j, struct span ids) {
     json_end(j);
 }
 
-static void put_opened(struct exchange *x, const struct opened *o) {
+static void put_opened(const struct desk *desk, struct exchange *x, const struct opened *o) {
     const struct cards_head_v1 *card = &o->head.card;
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
@@ -93,7 +93,7 @@ static void put_opened(struct exchange *x, const struct opened *o) {
         json_text(&j, "text", buf_span(&o->text));
     json_put_null(&j, "html"); /* not before there is a sanitiser for it */
     put_attachments(&j, o);
-    put_sender(&j, card, &o->row);
+    put_sender(desk, &j, card, &o->row);
     put_ambiguities(&j, card->ambiguities);
     json_end(&j);
 }
@@ -134,6 +134,6 @@ enum sd_err api_message_get(struct desk *desk, struct exchange *x) {
     if (err == SD_OK)
         err = load_content(desk, x, &o, head_key, text_key);
     if (err == SD_OK)
-        put_opened(x, &o);
+        put_opened(desk, x, &o);
     return err;
 }

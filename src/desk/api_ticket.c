@@ -34,7 +34,7 @@ static void put_delivery(struct json_out *j, const struct thread *t, const struc
     json_put_null(j, "delivery");
 }
 
-static void put_message(struct json_out *j, const struct thread *t, const struct message_row *message,
+static void put_message(const struct desk *desk, struct json_out *j, const struct thread *t, const struct message_row *message,
                         const struct cards_head_v1 *card) {
     json_begin_object(j, NULL);
     put_id(j, "id", message->object.b);
@@ -45,7 +45,7 @@ static void put_message(struct json_out *j, const struct thread *t, const struct
     json_text(j, "subject", card->subject);
     put_date(j, "date", card->date_ms);
     json_time(j, "received_at", message->at_ms);
-    put_sender(j, card, message);
+    put_sender(desk, j, card, message);
     json_int(j, "attachments", card->attachments.count);
     put_delivery(j, t, message);
     json_end(j);
@@ -108,7 +108,7 @@ static enum sd_err put_messages(struct json_out *j, struct desk *desk, struct ex
             continue; /* not there for this person */
         err = read_head_or_say(lease.store, &t->messages[i].object, t->keys.keys[i], &head);
         if (err == SD_OK)
-            put_message(j, t, &t->messages[i], &head.card);
+            put_message(desk, j, t, &t->messages[i], &head.card);
         if (err == SD_OK && is_answered(t, &t->messages[i]))
             err = take_addressee(t, &head.card, x->arena);
     }

@@ -116,15 +116,15 @@ static enum sd_err find_page(struct desk *desk, struct exchange *x, struct ticke
     return err;
 }
 
-static enum sd_err put_item(struct json_out *j, struct store *store, const struct ticket_row *row, struct span key,
-                            const struct names *names, struct arena *arena) {
+static enum sd_err put_item(const struct desk *desk, struct json_out *j, struct store *store, const struct ticket_row *row,
+                            struct span key, const struct names *names, struct arena *arena) {
     struct head head SD_CLEANUP(head_free) = {0};
     enum sd_err err = read_head_or_say(store, &row->first, key, &head);
     if (err)
         return err;
     json_begin_object(j, NULL);
     put_ticket(j, row, &head.card, names_of(names, row->assignee));
-    err = put_counts(j, store, row, &head.card, arena);
+    err = put_counts(desk, j, store, row, &head.card, arena);
     json_end(j);
     return err;
 }
@@ -139,7 +139,7 @@ static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct 
     json_begin_array(&j, "items");
     for (size_t i = 0; i < page->count && err == SD_OK; i++)
         if (keys->keys[i].n)
-            err = put_item(&j, lease.store, &page->rows[i], keys->keys[i], names, x->arena);
+            err = put_item(desk, &j, lease.store, &page->rows[i], keys->keys[i], names, x->arena);
     json_end(&j);
     if (page->more)
         json_text(&j, "next", cursor_text(&page->rows[page->count - 1], x->arena));

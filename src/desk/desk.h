@@ -5,6 +5,7 @@
 #ifndef SD_DESK_DESK_H
 #define SD_DESK_DESK_H
 
+#include "auth/policy.h"
 #include "desk/http.h"
 #include "desk/stores.h"
 
@@ -19,6 +20,8 @@ struct desk {
     struct ipc_client *keeper;
     struct stores *stores;
     const char *hostname;
+    uint16_t weights[AUTH_SIGNAL_COUNT]; /* of signals, as the administrator set them */
+    uint32_t review_at;                  /* signals of so much hold a message */
     bool tls;
     int outbound_bell; /* -1: none was given */
     pthread_mutex_t reply_locks[REPLY_LOCKS];

@@ -28,6 +28,9 @@ int fixture_set_up(void **state) {
     assert_non_null(mkdtemp(f->dir));
     desk_init(&f->desk);
     f->desk.hostname = "desk.example.com";
+    f->desk.review_at = 100;
+    struct span wrong;
+    assert_int_equal(policy_weights(SPAN("known-name=25"), f->desk.weights, &wrong), SD_OK);
     char store_dir[96];
     (void)snprintf(store_dir, sizeof store_dir, "%s/store", f->dir);
     assert_int_equal(store_create(store_dir), SD_OK);
@@ -154,7 +157,8 @@ static void put_letter(struct store *store, uint8_t ticket, uint8_t seed, enum t
                               .known_since_ms = from->known_since_ms,
                               .has_domain_tag = from->domain != NULL,
                               .as_customer = from->as_customer,
-                              .encrypted = from->encrypted};
+                              .encrypted = from->encrypted,
+                              .stricter = from->stricter};
     fake_domain_tag(span_cstr(from->domain), row.domain_tag);
     assert_int_equal(message_add(store, &row, state), SD_OK);
     put_head_card(store, seed, subject, from);

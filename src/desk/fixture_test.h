@@ -58,7 +58,7 @@ struct fixture_sender {
     uint64_t row_signals;
     uint32_t known;
     int64_t known_since_ms;
-    bool as_customer, encrypted;
+    bool as_customer, encrypted, stricter;
 };
 void fixture_ticket_from(struct fixture *f, uint8_t seed, const struct fixture_sender *sender);
 void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, const struct fixture_sender *sender);

@@ -50,6 +50,10 @@ static enum sd_err prepare(struct role_ctx *ctx) {
     desk_init(&desk);
     desk.hostname = config_text(role_config(ctx), "main.hostname");
     desk.keeper = role_client(ctx, "keeper");
+    desk.review_at = (uint32_t)config_int(role_config(ctx), "trust.review_at");
+    struct span wrong;
+    if (policy_weights(span_cstr(config_text(role_config(ctx), "trust.weights")), desk.weights, &wrong) != SD_OK)
+        return SD_ERR_CONFIG;
     return read_tls(role_config(ctx));
 }
 

@@ -81,14 +81,14 @@ void put_ticket(struct json_out *j, const struct ticket_row *row, const struct c
     json_int(j, "revision", row->revision);
 }
 
-enum sd_err put_counts(struct json_out *j, struct store *store, const struct ticket_row *row, const struct cards_head_v1 *card,
-                       struct arena *arena) {
+enum sd_err put_counts(const struct desk *desk, struct json_out *j, struct store *store, const struct ticket_row *row,
+                       const struct cards_head_v1 *card, struct arena *arena) {
     struct message_row first = {0};
     enum sd_err err = message_get(store, &row->first, arena, &first);
     if (err && err != SD_ERR_NOTFOUND)
         return err;
     json_int(j, "messages", row->messages);
-    json_int(j, "warnings", count_warnings(card, &first));
+    json_int(j, "warnings", count_warnings(desk, card, &first));
     return SD_OK;
 }
 
@@ -135,7 +135,7 @@ enum sd_err respond_ticket(struct desk *desk, struct exchange *x, const struct t
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
     put_ticket(&j, row, &head.card, names_of(&names, row->assignee));
-    err = put_counts(&j, lease.store, row, &head.card, x->arena);
+    err = put_counts(desk, &j, lease.store, row, &head.card, x->arena);
     json_end(&j);
     respond_etag(x, (uint64_t)row->revision);
     return err;

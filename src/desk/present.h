@@ -23,8 +23,8 @@ void put_date(struct json_out *j, const char *key, int64_t unix_ms);
 void put_ticket(struct json_out *j, const struct ticket_row *row, const struct cards_head_v1 *card, struct span assignee_name);
 
 /* What a ticket has in lists besides: how many messages it has, and warnings about the first one. Errors are ours only. */
-enum sd_err put_counts(struct json_out *j, struct store *store, const struct ticket_row *row, const struct cards_head_v1 *card,
-                       struct arena *arena) SD_MUST_CHECK;
+enum sd_err put_counts(const struct desk *desk, struct json_out *j, struct store *store, const struct ticket_row *row,
+                       const struct cards_head_v1 *card, struct arena *arena) SD_MUST_CHECK;
 
 /* Names of staff, asked once each in an exchange. */
 #define NAMES_MAX 128

@@ -55,6 +55,7 @@ static void put_line(struct json_out *j, const struct cards_head_v1 *card, const
 /* Those said already, and how many of them weigh something. Without a writer they are only counted. */
 struct said {
     struct json_out *j; /* may be NULL */
+    const uint16_t *weights;
     uint64_t signals;
     unsigned warnings;
 };
@@ -71,7 +72,7 @@ static void say_signal(struct said *said, struct span id, struct span sentence, 
 }
 
 /* The inspector's, in its own words; it may be of another version and know others. */
-static void say_card_signals(struct said *said, const struct json_in *list, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
+static void say_card_signals(struct said *said, const struct json_in *list) {
     for (size_t i = 0; in_kind(list) == IN_LIST && i < in_count(list); i++) {
         const struct json_in *item = in_item(list, i);
         struct span id = in_text(in_member(item, "id"));
@@ -79,7 +80,7 @@ static void say_card_signals(struct said *said, const struct json_in *list, cons
         bool is_known = signal < AUTH_SIGNAL_COUNT;
         if (id.n == 0 || (is_known && has_signal(said->signals, signal)))
             continue;
-        int64_t weight = in_int(in_member(item, "weight"), is_known ? weights[signal] : 0);
+        int64_t weight = in_int(in_member(item, "weight"), is_known ? said->weights[signal] : 0);
         say_signal(said, id, in_text(in_member(item, "sentence")), weight);
         said->signals |= is_known ? UINT64_C(1) << signal : 0;
     }
@@ -87,23 +88,23 @@ static void say_card_signals(struct said *said, const struct json_in *list, cons
 
 static void say_signals(struct said *said, const struct cards_head_v1 *card, const struct message_row *row) {
     struct json_in *list SD_CLEANUP(in_free) = NULL;
-    struct auth_policy policy = auth_policy_default();
     if (in_read(card->signals, &list) == SD_OK)
-        say_card_signals(said, list, policy.weights);
+        say_card_signals(said, list);
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
         if (has_signal(row->signals & ~said->signals, s))
-            say_signal(said, span_cstr(auth_signal_id(s)), span_cstr(auth_signal_sentence(s)), policy.weights[s]);
+            say_signal(said, span_cstr(auth_signal_id(s)), span_cstr(auth_signal_sentence(s)), said->weights[s]);
 }
 
-static void put_signals(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
-    struct said said = {.j = j};
+static void put_signals(const struct desk *desk, struct json_out *j, const struct cards_head_v1 *card,
+                        const struct message_row *row) {
+    struct said said = {.j = j, .weights = desk->weights};
     json_begin_array(j, "signals");
     say_signals(&said, card, row);
     json_end(j);
 }
 
-unsigned count_warnings(const struct cards_head_v1 *card, const struct message_row *row) {
-    struct said said = {0};
+unsigned count_warnings(const struct desk *desk, const struct cards_head_v1 *card, const struct message_row *row) {
+    struct said said = {.weights = desk->weights};
     say_signals(&said, card, row);
     return said.warnings;
 }
@@ -130,19 +131,35 @@ static void put_encrypted(struct json_out *j, const struct json_in *checks, cons
         json_bool(j, "encrypted", hop == HOP_ENCRYPTED || in_kind(in_member(checks, "tls")) == IN_OBJECT);
 }
 
-/* What the keeper's signals made stricter has no sentence in the card, which the inspector wrote before. */
-static struct span reason_of(const struct cards_head_v1 *card, const struct message_row *row) {
-    struct auth_policy policy = auth_policy_default();
+static enum auth_signal heaviest_of(const struct desk *desk, uint64_t signals) {
     enum auth_signal heaviest = AUTH_SIGNAL_COUNT;
-    if (card->disposition_reason.n || row->disposition == DISPOSITION_ACCEPT)
-        return card->disposition_reason;
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        if (has_signal(row->signals, s) && (heaviest == AUTH_SIGNAL_COUNT || policy.weights[s] > policy.weights[heaviest]))
+        if (has_signal(signals, s) && (heaviest == AUTH_SIGNAL_COUNT || desk->weights[s] > desk->weights[heaviest]))
             heaviest = s;
-    return span_cstr(auth_signal_sentence(heaviest));
+    return heaviest;
 }
 
-void put_sender(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
+static uint32_t weight_of(const struct desk *desk, uint64_t signals) {
+    uint32_t weight = 0;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        weight += has_signal(signals, s) ? desk->weights[s] : 0;
+    return weight;
+}
+
+/*
+ * The card has the inspector's reason. What the keeper made stricter after that has another: its signals, or a gate that is
+ * shut to this trust level.
+ */
+static struct span reason_of(const struct desk *desk, const struct cards_head_v1 *card, const struct message_row *row) {
+    bool by_signals = row->disposition == DISPOSITION_FLAG || weight_of(desk, row->signals) >= desk->review_at;
+    if (!row->stricter)
+        return card->disposition_reason;
+    if (!by_signals)
+        return SPAN("A sender of this trust level may not open a ticket by the gates of this desk.");
+    return span_cstr(auth_signal_sentence(heaviest_of(desk, row->signals)));
+}
+
+void put_sender(const struct desk *desk, struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {
     struct json_in *checks SD_CLEANUP(in_free) = NULL;
     enum sd_err err = in_read(card->checks, &checks);
     json_begin_object(j, "trust");
@@ -152,7 +169,7 @@ void put_sender(struct json_out *j, const struct cards_head_v1 *card, const stru
         json_raw(j, "checks", card->checks);
     else
         json_put_null(j, "checks");
-    put_signals(j, card, row);
+    put_signals(desk, j, card, row);
     put_known(j, row);
     put_encrypted(j, checks, row);
     json_end(j);
@@ -163,6 +180,6 @@ void put_sender(struct json_out *j, const struct cards_head_v1 *card, const stru
         return;
     }
     json_cstr(j, "disposition", disposition_text(row->disposition));
-    json_text(j, "disposition_reason", reason_of(card, row));
+    json_text(j, "disposition_reason", reason_of(desk, card, row));
     json_bool(j, "as_customer", row->as_customer);
 }

@@ -4,12 +4,13 @@
 
 #include "core/ipc/cards.h"
 #include "core/json_out.h"
+#include "desk/desk.h"
 #include "store/message.h"
 
 /* "trust": level, domain, sentence, line, checks, signals, known, encrypted; "disposition", "disposition_reason",
  * "as_customer". */
-void put_sender(struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row);
+void put_sender(const struct desk *desk, struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row);
 /* Signals that weigh something. */
-unsigned count_warnings(const struct cards_head_v1 *card, const struct message_row *row);
+unsigned count_warnings(const struct desk *desk, const struct cards_head_v1 *card, const struct message_row *row);
 
 #endif

@@ -52,7 +52,7 @@ static enum sd_err order_start(struct running *r, const char *certificate, const
     struct control_start_rep rep;
     (void)snprintf(config, sizeof config,
                    "main.data_dir=%s\nmain.hostname=desk.example.com\nmain.domains=example.com\nlog.level=warn\n"
-                   "desk.tls_cert=%s\ndesk.tls_key=%s\n",
+                   "desk.tls_cert=%s\ndesk.tls_key=%s\ntrust.weights=\ntrust.review_at=100\n",
                    r->f->dir, certificate, key);
     bool root = getuid() == 0;
     struct control_start_req req = {.role = SPAN("desk"),

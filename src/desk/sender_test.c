@@ -37,6 +37,7 @@ static const struct fixture_sender stranger = {.from = "mallory@evil.example",
                                                .checks = CLEAR,
                                                .trust = TRUST_VERIFIED,
                                                .disposition = DISPOSITION_FLAG,
+                                               .stricter = true,
                                                .row_signals = BIT(STRANGER) | BIT(FIRST_CONTACT) | BIT(LOOKALIKE_OWN)};
 /* Claims the customer's address. */
 static const struct fixture_sender pretender = {.from = "carla@customer.example",
@@ -89,6 +90,32 @@ static void what_is_not_known_is_not_said(void **state) {
     assert_true(message_says(f, &old, "\"line\":\"Not verified: claims to be b.example\""));
     assert_true(fixture_says(f, "\"known\":null,\"encrypted\":null}"));
     assert_true(fixture_says(f, "\"disposition_reason\":\"So.\""));
+}
+
+/* The card has the inspector's reason, written before the keeper looked. */
+static void what_the_keeper_made_stricter_has_its_own_reason(void **state) {
+    struct fixture *f = *state;
+    struct fixture_sender s = {.from = "a@b.example",
+                               .domain = "b.example",
+                               .trust = TRUST_UNVERIFIED,
+                               .disposition = DISPOSITION_FLAG,
+                               .reason = "Nothing speaks against it.",
+                               .signals = "[]",
+                               .row_signals = BIT(KNOWN_NAME) | BIT(STRANGER),
+                               .stricter = true};
+    assert_true(message_says(f, &s, "\"disposition_reason\":\"Somebody of this name writes to you from another address.\""));
+    assert_true(fixture_says(f, "from another address.\",\"weight\":25}")); /* as it is set */
+    s.disposition = DISPOSITION_REVIEW;                                     /* 45 are not 100: a gate was shut */
+    fixture_letter_from(f, 1, 10, &s);
+    assert_int_equal(fixture_get(f, "/api/v1/messages/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"), 200);
+    assert_true(fixture_says(f, "\"disposition_reason\":\"A sender of this trust level may not open a ticket"));
+    f->desk.review_at = 40;
+    assert_int_equal(fixture_get(f, "/api/v1/messages/0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"), 200);
+    assert_true(fixture_says(f, "\"disposition_reason\":\"Somebody of this name"));
+    s.stricter = false;
+    fixture_letter_from(f, 1, 11, &s);
+    assert_int_equal(fixture_get(f, "/api/v1/messages/0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"), 200);
+    assert_true(fixture_says(f, "\"disposition_reason\":\"Nothing speaks against it.\""));
 }
 
 static void behind_our_own_server_the_hop_says_nothing(void **state) {
@@ -308,6 +335,7 @@ int main(void) {
         TEST(a_known_customer),
         TEST(a_stranger_in_clear),
         TEST(what_is_not_known_is_not_said),
+        TEST(what_the_keeper_made_stricter_has_its_own_reason),
         TEST(behind_our_own_server_the_hop_says_nothing),
         TEST(damaged_cards_do_not_break_the_answer),
         TEST(tickets_are_found_by_who_wrote),

@@ -3,7 +3,7 @@
 
 #define COLUMNS                                                                                                                \
     "SELECT m.sequence, m.object, m.ticket, m.direction, m.at_ms, m.trust, m.disposition, m.state, m.attachments,"             \
-    " m.size_bytes, m.author, t.signals, t.known, t.known_since_ms, t.domain_tag, t.as_customer, t.encrypted"                  \
+    " m.size_bytes, m.author, t.signals, t.known, t.known_since_ms, t.domain_tag, t.as_customer, t.encrypted, t.stricter"      \
     " FROM message m LEFT JOIN message_trust t ON t.object = m.object "
 
 static void read_trust(struct query *q, struct message_row *row) {
@@ -15,6 +15,7 @@ static void read_trust(struct query *q, struct message_row *row) {
         col_fixed(q, 14, row->domain_tag, sizeof row->domain_tag);
     row->as_customer = col_range(q, 15, 0, 1) != 0;
     row->encrypted = col_range(q, 16, 0, 1) != 0;
+    row->stricter = col_range(q, 17, 0, 1) != 0;
 }
 
 static struct message_row read_row(struct query *q, struct arena *arena) {
@@ -57,12 +58,13 @@ static enum sd_err insert_message(struct store *store, const struct message_row 
 static enum sd_err insert_trust(struct store *store, const struct message_row *m) {
     if (m->direction != DIRECTION_IN)
         return SD_OK;
-    struct query q = change(store, "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms,"
-                                   " domain_tag, as_customer, encrypted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                                   " ON CONFLICT (object) DO UPDATE SET ticket = excluded.ticket, trust = excluded.trust,"
-                                   " signals = excluded.signals, known = excluded.known,"
-                                   " known_since_ms = excluded.known_since_ms, domain_tag = excluded.domain_tag,"
-                                   " as_customer = excluded.as_customer, encrypted = excluded.encrypted");
+    struct query q =
+        change(store, "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms,"
+                      " domain_tag, as_customer, encrypted, stricter) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT (object) DO UPDATE SET ticket = excluded.ticket, trust = excluded.trust,"
+                      " signals = excluded.signals, known = excluded.known,"
+                      " known_since_ms = excluded.known_since_ms, domain_tag = excluded.domain_tag,"
+                      " as_customer = excluded.as_customer, encrypted = excluded.encrypted, stricter = excluded.stricter");
     bind_blob(&q, object_id_span(&m->object));
     bind_blob(&q, ticket_id_span(&m->ticket));
     bind_int(&q, m->trust);
@@ -75,6 +77,7 @@ static enum sd_err insert_trust(struct store *store, const struct message_row *m
         bind_null(&q);
     bind_int(&q, m->as_customer);
     bind_int(&q, m->encrypted);
+    bind_int(&q, m->stricter);
     return query_run(&q);
 }
 

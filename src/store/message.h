@@ -29,6 +29,7 @@ struct message_row {
     uint8_t domain_tag[DOMAIN_TAG_BYTES]; /* the keeper's keyed hash of the trust line's domain */
     bool as_customer;                     /* the sender may be treated as the ticket's customer */
     bool encrypted;                       /* the inbound hop was */
+    bool stricter;                        /* the keeper came to a stricter disposition than the inspector */
 };
 
 /*

@@ -61,12 +61,12 @@ static const char version_1[] =
 static const char version_2[] =
     "CREATE TABLE message_trust (object BLOB NOT NULL PRIMARY KEY REFERENCES message (object), ticket BLOB NOT NULL,"
     " trust INTEGER NOT NULL, signals INTEGER NOT NULL, known INTEGER NOT NULL, known_since_ms INTEGER NOT NULL,"
-    " domain_tag BLOB, as_customer INTEGER NOT NULL, encrypted INTEGER NOT NULL);"
+    " domain_tag BLOB, as_customer INTEGER NOT NULL, encrypted INTEGER NOT NULL, stricter INTEGER NOT NULL);"
     "CREATE INDEX message_trust_by_ticket ON message_trust (ticket, trust, signals);"
     "CREATE INDEX message_trust_by_domain ON message_trust (domain_tag, ticket, trust, signals);"
 
-    "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms, as_customer, encrypted)"
-    " SELECT object, ticket, trust, 0, 0, 0, 0, 0 FROM message WHERE direction = 1;";
+    "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms, as_customer, encrypted, stricter)"
+    " SELECT object, ticket, trust, 0, 0, 0, 0, 0, 0 FROM message WHERE direction = 1;";
 
 static const struct {
     const char *sql;
