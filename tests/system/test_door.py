@@ -29,9 +29,11 @@ FIELDS = {
     "spf": {"result", "domain", "identity", "explanation"},
     "dmarc": {"result", "policy", "domain", "org_domain", "disposition", "spf_aligned", "dkim_aligned", "reason"},
     "from": {"address", "domain", "display"},
+    "arc": {"result", "instance", "domain", "reason"},
+    "iprev": {"result", "name"},
     "trust": {"level", "domain", "sentence"},
 }
-DKIM_FIELDS = {"result", "domain", "selector", "algorithm", "bits", "reason"}
+DKIM_FIELDS = {"result", "domain", "selector", "algorithm", "bits", "partial", "repeated", "reason"}
 
 
 def verify(zone, message, sender, ip="127.0.0.1", helo="mx.customer.example"):
@@ -43,7 +45,8 @@ def verify(zone, message, sender, ip="127.0.0.1", helo="mx.customer.example"):
     for part, fields in FIELDS.items():
         assert fields <= verdict[part].keys(), part
     assert all(DKIM_FIELDS <= d.keys() for d in verdict["dkim"])
-    assert all(s.keys() == {"id", "sentence"} for s in verdict["signals"])
+    assert all(s.keys() == {"id", "sentence", "weight"} for s in verdict["signals"])
+    assert verdict.keys() >= {"tls", "upstream", "override"}
     assert isinstance(verdict["ambiguities"], list) and verdict["smtp_reply"][:1] in "245"
     return done.returncode, verdict
 
