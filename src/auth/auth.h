@@ -58,6 +58,7 @@ struct dkim_verdict {
     bool partial;          /* l= leaves a tail unsigned */
     bool repeated;         /* a signed field that may occur once has a further, unsigned occurrence */
     bool subject_unsigned; /* h= leaves out a Subject that the message has */
+    bool format_unsigned;  /* the same for Content-Type or Content-Transfer-Encoding: how the signed bytes are read */
     struct span reason;
 };
 
@@ -71,6 +72,7 @@ struct dmarc_verdict {
     struct span org_domain;    /* of the From domain */
     bool spf_aligned;          /* SPF passed for an aligned domain */
     bool dkim_aligned;
+    uint32_t signatures; /* bits 1 << index of the DKIM verdicts that are aligned passes */
     struct span reason;
 };
 

@@ -126,10 +126,14 @@ static const struct rule {
     {always, DISPOSITION_ACCEPT, NULL, "Nothing speaks against it."},
 };
 
+static bool is_aligned(const struct auth_judgement *j, size_t signature) {
+    return signature < 32 && j->dmarc.signatures >> signature & 1;
+}
+
 static bool covers_subject(const struct auth_judgement *j) {
     for (size_t i = 0; i < j->dkim_count; i++) {
         const struct dkim_verdict *v = &j->dkim[i];
-        if (v->result == AUTH_PASS && !v->partial && !v->repeated && !v->subject_unsigned)
+        if (is_aligned(j, i) && !v->subject_unsigned)
             return true;
     }
     return false;
@@ -210,6 +214,14 @@ static void note_ambiguities(struct auth_judgement *j) {
             j->signals |= UINT64_C(1) << AUTH_SIGNAL_REPEATED_FIELD;
 }
 
+/* Proved by signatures alone, and none of those that prove it says how the text is to be read. */
+static bool format_is_open(const struct auth_judgement *j) {
+    for (size_t i = 0; i < j->dkim_count; i++)
+        if (is_aligned(j, i) && !j->dkim[i].format_unsigned)
+            return false;
+    return j->dmarc.dkim_aligned && !j->dmarc.spf_aligned;
+}
+
 static void weigh(struct auth_judgement *j, const struct auth_policy *policy) {
     j->weight = 0;
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
@@ -237,6 +249,8 @@ enum sd_err disposition_decide(const struct claims *claims, bool has_message, co
     const struct rule *rule = rules;
     if (facts.own_forged)
         j->signals |= UINT64_C(1) << AUTH_SIGNAL_OWN_DOMAIN;
+    if (format_is_open(j))
+        j->signals |= UINT64_C(1) << AUTH_SIGNAL_UNSIGNED_FORMAT;
     note_ambiguities(j);
     weigh(j, policy);
     while (!rule->applies(&facts))

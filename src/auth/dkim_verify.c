@@ -58,6 +58,11 @@ static enum sd_err check_signature(struct dkim_check *check, const struct dns_an
     return err ? err : dkim_check_signature(check, keys, c, buf_span(&data), v);
 }
 
+/* The message has the field, and the signature does not cover it. */
+static bool leaves_out(const struct dkim_check *check, const struct dkim_candidate *c, struct span name) {
+    return mail_field_count(&check->message->header, name) > 0 && !dkim_list_has(c->signature.names, name);
+}
+
 static enum sd_err decide(struct dkim_check *check, const struct dkim_candidate *c, struct dkim_verdict *v) {
     struct dns_answer keys;
     *v = c->verdict;
@@ -68,8 +73,8 @@ static enum sd_err decide(struct dkim_check *check, const struct dkim_candidate 
         err = dkim_check_body(check, &c->signature, v);
     if (err == SD_OK && v->result == AUTH_NONE)
         err = check_signature(check, &keys, c, v);
-    v->subject_unsigned = mail_field_count(&check->message->header, SPAN("Subject")) > 0 &&
-                          !dkim_list_has(c->signature.names, SPAN("Subject"));
+    v->subject_unsigned = leaves_out(check, c, SPAN("Subject"));
+    v->format_unsigned = leaves_out(check, c, SPAN("Content-Type")) || leaves_out(check, c, SPAN("Content-Transfer-Encoding"));
     return err;
 }
 

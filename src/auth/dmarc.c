@@ -53,6 +53,14 @@ static void consider(struct evaluation *e, struct span domain, enum auth_result 
         e->undecided = true;
 }
 
+static void consider_signature(struct evaluation *e, size_t i, bool strict) {
+    const struct dkim_verdict *v = &e->question->dkim[i];
+    bool aligned = false;
+    consider(e, v->domain, v->result, strict, &aligned);
+    e->verdict.dkim_aligned |= aligned;
+    e->verdict.signatures |= aligned && i < 32 ? UINT32_C(1) << i : 0;
+}
+
 static void consider_all(struct evaluation *e) {
     const struct dmarc_question *q = e->question;
     bool unknown = !e->policy && e->walk.cut_short; /* only the same domain aligns under whatever record there may be */
@@ -62,7 +70,7 @@ static void consider_all(struct evaluation *e) {
         consider(e, q->spf->domain, q->spf->result, strict_spf, &e->verdict.spf_aligned);
     for (size_t i = 0; i < q->dkim_count; i++)
         if (!q->dkim[i].partial && !q->dkim[i].repeated)
-            consider(e, q->dkim[i].domain, q->dkim[i].result, strict_dkim, &e->verdict.dkim_aligned);
+            consider_signature(e, i, strict_dkim);
 }
 
 /* Does np apply? RFC 9989 §3.2.13: the Author Domain does not exist when the DNS says NXDOMAIN. */

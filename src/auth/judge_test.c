@@ -1,6 +1,7 @@
 /* Whole judgements: what a message of each kind is told, and what an agent sees. */
 #include "auth/auth.h"
 #include "auth/dns_script.h"
+#include "auth/judge.h"
 #include "core/codec.h"
 #include "crypt/crypt.h"
 
@@ -208,6 +209,52 @@ static void signed_by_an_aligned_domain(void **state) {
     assert_true(f.j.dmarc.dkim_aligned);
 }
 
+/* A replayed signature that leaves the subject open is not mended by a signature of somebody else that covers it. */
+static void only_the_authors_own_signature_covers(void **state) {
+    (void)state;
+    struct auth_judgement j = {0};
+    struct claims claims = {.from_domain = SPAN("strict.example"), .has_signature = true};
+    const struct dkim_verdict signatures[] = {{.result = AUTH_PASS, .domain = SPAN("strict.example"), .subject_unsigned = true},
+                                              {.result = AUTH_PASS, .domain = SPAN("evil.example")}};
+    j.dkim = signatures;
+    j.dkim_count = 2;
+    j.dmarc = (struct dmarc_verdict){
+        .result = AUTH_PASS, .dkim_aligned = true, .signatures = 1, .org_domain = SPAN("strict.example")};
+    assert_int_equal(disposition_decide(&claims, true, &f.policy, f.arena, &j), SD_OK);
+    assert_int_equal(j.trust, TRUST_UNVERIFIED);
+    j.dmarc.signatures = 2;
+    assert_int_equal(disposition_decide(&claims, true, &f.policy, f.arena, &j), SD_OK);
+    assert_int_equal(j.trust, TRUST_VERIFIED);
+}
+
+static void how_the_text_is_read_is_signed_or_said(void **state) {
+    (void)state;
+    for (unsigned open = 0; open < 2; open++) {
+        struct auth_judgement j = {0};
+        struct claims claims = {.from_domain = SPAN("strict.example"), .has_signature = true};
+        const struct dkim_verdict v = {.result = AUTH_PASS, .domain = SPAN("strict.example"), .format_unsigned = open != 0};
+        j.dkim = &v;
+        j.dkim_count = 1;
+        j.dmarc = (struct dmarc_verdict){
+            .result = AUTH_PASS, .dkim_aligned = true, .signatures = 1, .org_domain = SPAN("strict.example")};
+        assert_int_equal(disposition_decide(&claims, true, &f.policy, f.arena, &j), SD_OK);
+        assert_int_equal(j.signals >> AUTH_SIGNAL_UNSIGNED_FORMAT & 1, open);
+        j.signals = 0;
+        j.dmarc.spf_aligned = true; /* the domain's own server handed it over */
+        assert_int_equal(disposition_decide(&claims, true, &f.policy, f.arena, &j), SD_OK);
+        assert_int_equal(j.signals >> AUTH_SIGNAL_UNSIGNED_FORMAT & 1, 0);
+    }
+    /* our own signatures cover it, also where it is absent */
+    struct buf letter SD_CLEANUP(buf_free) = buf_new(8192);
+    struct dkim_sign_key key = {SPAN("strict.example"), SPAN("k"), f.signer, true};
+    struct span text = SPAN("From: a@strict.example\r\nSubject: s\r\nContent-Type: text/plain\r\n\r\nText\r\n");
+    assert_int_equal(dkim_sign(text, &key, NOW_MS, &letter), SD_OK);
+    buf_put(&letter, text);
+    judge_bytes("203.0.113.9", "bounce@esp.example", buf_span(&letter));
+    expect(DISPOSITION_ACCEPT, "250", "Verified: strict.example");
+    assert_int_equal(f.j.signals, 0);
+}
+
 static void protected_domains_and_listed_senders(void **state) {
     (void)state;
     static const struct span guarded[] = {{(const uint8_t *)"strict.example", 14}, {(const uint8_t *)"relaxed.example", 15}};
@@ -331,6 +378,8 @@ int main(void) {
                                        CASE(a_suffix_that_aligns_everybody_proves_nobody),
                                        CASE(forged_results_are_cut_and_ours_is_one_field),
                                        CASE(signed_by_an_aligned_domain),
+                                       CASE(only_the_authors_own_signature_covers),
+                                       CASE(how_the_text_is_read_is_signed_or_said),
                                        CASE(protected_domains_and_listed_senders),
                                        CASE(a_forwarder_explains_but_does_not_verify),
                                        CASE(behind_our_own_mta),

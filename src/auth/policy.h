@@ -9,7 +9,8 @@
 
 /*
  * Impersonation signals: id (stable), weight unless trust.weights says otherwise, plain sentence. Weights of one message add
- * up: trust.flag_at flags, trust.review_at holds it in Review. K: found by the keeper, which remembers correspondents.
+ * up: trust.flag_at flags, trust.review_at holds it in Review. Those from first-contact to stranger are the keeper's, which
+ * remembers correspondents. Stored as bits in this order: new ones come last.
  */
 #define AUTH_SIGNAL_LIST(X)                                                                                                    \
     X(LOOKALIKE_OWN, "lookalike-own", 60, "The sender's domain looks like one of your own but is not.")                        \
@@ -28,7 +29,9 @@
       "The sender's domain looks like that of somebody who writes to you, but is not.")                                        \
     X(KNOWN_NAME, "known-name", 20, "Somebody of this name writes to you from another address.")                               \
     X(UNVERIFIED_NOW, "unverified-now", 40, "Earlier messages from this address were verified; this one is not.")              \
-    X(STRANGER, "stranger", 20, "It came to this ticket's reply address from somebody who takes no part in the ticket.")
+    X(STRANGER, "stranger", 20, "It came to this ticket's reply address from somebody who takes no part in the ticket.")       \
+    X(UNSIGNED_FORMAT, "unsigned-format", 10,                                                                                  \
+      "Only a signature proves the sender, and it leaves open how the text is encoded (Content-Type).")
 
 enum auth_signal {
 #define X(name, id, weight, sentence) AUTH_SIGNAL_##name,
