@@ -58,6 +58,7 @@ struct dkim_verdict {
     bool partial;          /* l= leaves a tail unsigned */
     bool repeated;         /* a signed field that may occur once has a further, unsigned occurrence */
     bool subject_unsigned; /* h= leaves out a Subject that the message has */
+    bool answers_unsigned; /* the same for Reply-To: whoever passed it on may have put it there */
     bool format_unsigned;  /* the same for Content-Type or Content-Transfer-Encoding: how the signed bytes are read */
     struct span reason;
 };

@@ -121,22 +121,59 @@ static void look_at_author(struct reading *r, const struct mail_address *author)
         look_at_domain(r, ascii);
 }
 
+static bool is_one_of(struct span shown, const struct mail_address_list *authors, struct arena *arena) {
+    for (size_t i = 0; i < authors->count; i++)
+        if (is_same_person(shown, &authors->items[i], arena))
+            return true;
+    return false;
+}
+
+/* Wherever in the field it stands, in a comment or a quoted local part too: there are programs that take it for the author. */
+static void look_at_field(struct reading *r, struct span visible, const struct mail_address_list *authors) {
+    for (size_t i = 0; i < visible.n; i++) {
+        struct span shown = visible.p[i] == '@' ? address_at(visible, i) : SPAN_NONE;
+        if (shown.n && !is_one_of(shown, authors, r->arena))
+            r->claims.signals |= BIT(DISPLAY_ADDRESS);
+    }
+}
+
+/* Nobody can say which author a field names that has no one reading; that it names one of ours is enough. */
+static void look_at_unreadable(struct reading *r, struct span visible) {
+    for (size_t i = 0; i < visible.n; i++) {
+        struct span ascii, domain = span_from(visible, i + 1);
+        size_t n = 0;
+        while (n < domain.n && address_byte(domain.p[n]))
+            n++;
+        if (visible.p[i] != '@' || idn_to_ascii(span_sub(domain, 0, n), r->arena, &ascii))
+            continue;
+        r->claims.is_own |= lookalike_is_listed(ascii, r->guarded->own);
+        r->claims.is_protected |= lookalike_is_listed(ascii, r->guarded->others);
+    }
+}
+
+static void look_at_from(struct reading *r, struct span body) {
+    struct mail_address_list list;
+    struct span visible = fold_visible(mail_decode_text(body, r->arena), r->arena);
+    if (mail_parse_addresses(body, r->arena, &list)) {
+        look_at_unreadable(r, visible);
+        return;
+    }
+    look_at_field(r, visible, &list);
+    for (size_t k = 0; k < list.count; k++)
+        look_at_author(r, &list.items[k]);
+}
+
 static void look_at_authors(struct reading *r) {
     const struct mail_header *header = &r->message->header;
-    struct mail_address_list list;
-    for (size_t i = 0; i < header->count; i++) {
-        const struct mail_field *field = &header->fields[i];
-        if (!span_ieq(field->name, SPAN("From")) || mail_parse_addresses(field->body, r->arena, &list))
-            continue;
-        for (size_t k = 0; k < list.count; k++)
-            look_at_author(r, &list.items[k]);
-    }
+    for (size_t i = 0; i < header->count; i++)
+        if (span_ieq(header->fields[i].name, SPAN("From")))
+            look_at_from(r, header->fields[i].body);
 }
 
 static bool leads_elsewhere(const struct mail_field *reply_to, struct span from_domain, struct arena *arena) {
     struct mail_address_list list;
     if (mail_parse_addresses(reply_to->body, arena, &list))
-        return false;
+        return true; /* in no way that all programs share */
     for (size_t i = 0; i < list.count; i++)
         if (!same_organisation(list.items[i].domain, from_domain, arena))
             return true;

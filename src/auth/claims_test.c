@@ -131,6 +131,14 @@ static void an_address_in_the_name(void **state) {
     expect("From: \"X@Elsewhere.example\" <x@elsewhere.example>", 0);
     expect("From: \"x@elsewhere.example\" <x@mail.elsewhere.example>", 0);
     expect("From: \"Kim @ home\" <x@elsewhere.example>", 0);
+    /* elsewhere in the field: some programs take the last address, or the first */
+    expect("From: x@elsewhere.example (boss@bank.example)", BIT(DISPLAY_ADDRESS));
+    expect("From: Kim (<boss@bank.example>) <x@elsewhere.example>", BIT(DISPLAY_ADDRESS));
+    expect("From: Kim <x@elsewhere.example> (=?utf-8?q?boss=40bank.example?=)", BIT(DISPLAY_ADDRESS));
+    expect("From: \"boss@bank.example\"@elsewhere.example", BIT(DISPLAY_ADDRESS));
+    expect("From: Kim <x@elsewhere.example> (x@elsewhere.example)", 0);
+    expect("From: Kim (home) <x @ elsewhere.example>", 0);
+    expect("From: \"kim smith\"@elsewhere.example", 0);
 }
 
 static void domains(void **state) {
@@ -152,6 +160,9 @@ static void answers(void **state) {
     expect("From: a@b.example\r\nReply-To: c@d.example", BIT(REPLY_TO_ELSEWHERE));
     expect("From: a@b.example\r\nReply-To: a@b.example, c@d.example", BIT(REPLY_TO_ELSEWHERE));
     expect("From: a@b.example\r\nReply-To: c@mail.b.example", 0);
+    expect("From: a@b.example\r\nReply-To: a@b.example, <", BIT(REPLY_TO_ELSEWHERE)); /* not to be dodged by bad syntax */
+    expect("From: a@b.example\r\nReply-To: c@d.example <a@b.example>", BIT(REPLY_TO_ELSEWHERE));
+    expect("From: a@b.example\r\nReply-To:", 0);
     expect("From: a@b.example\r\nReply-To: a@b.example\r\nReply-To: c@d.example",
            BIT(REPLY_TO_ELSEWHERE) | BIT(REPEATED_FIELD));
 }

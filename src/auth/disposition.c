@@ -2,6 +2,7 @@
  * From verdicts to a decision. RFC 9989 §7.4: p=reject alone never refuses; a refusal needs SPF's own -all and no signature at
  * all beside it. Unknown is not clean: what the DNS did not answer is put off, not waved through.
  */
+#include "auth/idn.h"
 #include "auth/judge.h"
 #include "auth/name.h"
 
@@ -14,8 +15,13 @@ struct facts {
     bool is_protected; /* a protected domain is claimed */
     bool overridden;   /* somebody listed explains the failure */
     bool undecided;
+    bool front_undecided; /* and asking again would not help: our MTA in front has taken it and says that it does not know */
     bool severe;
 };
+
+static bool front_undecided(const struct facts *f) {
+    return f->front_undecided;
+}
 
 static bool own_undecided(const struct facts *f) {
     return f->own_forged && f->undecided;
@@ -102,6 +108,8 @@ static const struct rule {
     const char *reply;  /* %s is the author's domain; NULL: accepted */
     const char *reason; /* NULL: the sentence of the heaviest signal, or the override's */
 } rules[] = {
+    {front_undecided, DISPOSITION_REVIEW, NULL,
+     "Your MTA in front could not check the sender, or wrote nothing that can be read."},
     {own_undecided, DISPOSITION_TEMPFAIL, "451 4.7.0 The sender cannot be checked now, try again later",
      "It claims to come from one of your own domains and the DNS did not answer."},
     {own_forged, DISPOSITION_REJECT, "550 5.7.1 Mail from %s must be authenticated; our own domain is refused from outside",
@@ -130,31 +138,39 @@ static bool is_aligned(const struct auth_judgement *j, size_t signature) {
     return signature < 32 && j->dmarc.signatures >> signature & 1;
 }
 
-static bool covers_subject(const struct auth_judgement *j) {
+/* What people read first, and where their answer would go. */
+static bool covers_shown(const struct auth_judgement *j) {
     for (size_t i = 0; i < j->dkim_count; i++) {
         const struct dkim_verdict *v = &j->dkim[i];
-        if (is_aligned(j, i) && !v->subject_unsigned)
+        if (is_aligned(j, i) && !v->subject_unsigned && !v->answers_unsigned)
             return true;
     }
     return false;
 }
 
-/*
- * A public suffix that publishes a DMARC record without psd=y becomes everybody's organisational domain by the letter of RFC
- * 9989; that is DMARC's pass, but no proof of one domain to show to people.
- */
-static bool aligns_below_suffix(const struct auth_judgement *j) {
-    return name_labels(j->dmarc.org_domain) >= 2;
+static bool is_exact(const struct auth_judgement *j, struct span from_domain) {
+    for (size_t i = 0; i < j->dkim_count; i++)
+        if (is_aligned(j, i) && span_ieq(j->dkim[i].domain, from_domain))
+            return true;
+    return j->dmarc.spf_aligned && span_ieq(j->spf.domain, from_domain);
 }
 
-static enum trust_level trust_of(const struct facts *f, const struct claims *claims) {
+/*
+ * A public suffix (a top level, co.uk, a hoster that gives names away) that publishes a DMARC record without psd=y becomes
+ * everybody's organisational domain by the letter of RFC 9989; that is DMARC's pass, but a neighbour below it proves nobody.
+ */
+static bool proves_one(const struct auth_judgement *j, struct span from_domain, struct arena *arena) {
+    return is_exact(j, from_domain) || (name_labels(j->dmarc.org_domain) >= 2 && !psl_is_suffix(j->dmarc.org_domain, arena));
+}
+
+static enum trust_level trust_of(const struct facts *f, const struct claims *claims, struct arena *arena) {
     const struct auth_judgement *j = f->j;
     if (f->own_forged || ((j->dmarc.result == AUTH_FAIL || spf_alone_fails(j)) && !f->overridden))
         return TRUST_FAILED;
-    if (claims->from_domain.n == 0 || f->severe || !f->aligned || !aligns_below_suffix(j))
+    if (claims->from_domain.n == 0 || f->severe || !f->aligned || !proves_one(j, claims->from_domain, arena))
         return TRUST_UNVERIFIED;
     /* A replayed signature that leaves the subject open proves nothing about what people read. */
-    return j->dmarc.spf_aligned || covers_subject(j) ? TRUST_VERIFIED : TRUST_UNVERIFIED;
+    return j->dmarc.spf_aligned || covers_shown(j) ? TRUST_VERIFIED : TRUST_UNVERIFIED;
 }
 
 static struct span sentence_of(const struct auth_judgement *j, struct arena *arena) {
@@ -185,14 +201,20 @@ static struct span reply_of(const struct rule *rule, struct span domain, struct 
     return arena_printf(arena, "%.*s%.*s%.*s", SPAN_FMT(head), SPAN_FMT(domain), SPAN_FMT(tail));
 }
 
+/* Where no DMARC record decides, SPF alone might have failed. */
+static bool is_undecided(bool has_message, const struct auth_judgement *j) {
+    bool spf_decides = !has_message || j->dmarc.result == AUTH_NONE;
+    return j->dmarc.result == AUTH_TEMPERROR || (spf_decides && j->spf.result == AUTH_TEMPERROR);
+}
+
 static struct facts facts_of(const struct claims *claims, bool has_message, const struct auth_policy *policy,
                              const struct auth_judgement *j) {
     struct facts f = {.j = j, .policy = policy, .has_signature = claims->has_signature, .is_protected = claims->is_protected};
     f.aligned = j->dmarc.spf_aligned || j->dmarc.dkim_aligned;
     bool one_author = claims->from_domain.n > 0;
     f.own_forged = claims->is_own && !(one_author && f.aligned);
-    enum auth_result deciding = has_message ? j->dmarc.result : j->spf.result;
-    f.undecided = deciding == AUTH_TEMPERROR && !f.aligned;
+    f.undecided = is_undecided(has_message, j) && !f.aligned;
+    f.front_undecided = f.undecided && has_message && j->upstream && j->spf.result == AUTH_TEMPERROR;
     f.severe = mail_ambiguity_severe(j->ambiguities);
     f.overridden = j->override.kind != AUTH_OVERRIDE_NONE;
     return f;
@@ -255,7 +277,7 @@ enum sd_err disposition_decide(const struct claims *claims, bool has_message, co
     weigh(j, policy);
     while (!rule->applies(&facts))
         rule++;
-    j->trust = trust_of(&facts, claims);
+    j->trust = trust_of(&facts, claims, arena);
     j->trust_domain = has_message ? claims->from_domain : name_is_domain(j->spf.domain) ? j->spf.domain : SPAN_NONE;
     j->trust_sentence = sentence_of(j, arena);
     j->disposition = rule->disposition;

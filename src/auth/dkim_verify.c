@@ -59,8 +59,15 @@ static enum sd_err check_signature(struct dkim_check *check, const struct dns_an
 }
 
 /* The message has the field, and the signature does not cover it. */
-static bool leaves_out(const struct dkim_check *check, const struct dkim_candidate *c, struct span name) {
-    return mail_field_count(&check->message->header, name) > 0 && !dkim_list_has(c->signature.names, name);
+static bool leaves_out(const struct mail_header *header, const struct dkim_candidate *c, struct span name) {
+    return mail_field_first(header, name) && !dkim_list_has(c->signature.names, name);
+}
+
+static void note_left_out(const struct mail_header *header, const struct dkim_candidate *c, struct dkim_verdict *v) {
+    v->subject_unsigned |= leaves_out(header, c, SPAN("Subject"));
+    v->answers_unsigned |= leaves_out(header, c, SPAN("Reply-To"));
+    v->format_unsigned |= leaves_out(header, c, SPAN("Content-Type")) ||
+                          leaves_out(header, c, SPAN("Content-Transfer-Encoding"));
 }
 
 static enum sd_err decide(struct dkim_check *check, const struct dkim_candidate *c, struct dkim_verdict *v) {
@@ -73,8 +80,7 @@ static enum sd_err decide(struct dkim_check *check, const struct dkim_candidate 
         err = dkim_check_body(check, &c->signature, v);
     if (err == SD_OK && v->result == AUTH_NONE)
         err = check_signature(check, &keys, c, v);
-    v->subject_unsigned = leaves_out(check, c, SPAN("Subject"));
-    v->format_unsigned = leaves_out(check, c, SPAN("Content-Type")) || leaves_out(check, c, SPAN("Content-Transfer-Encoding"));
+    note_left_out(&check->message->header, c, v);
     return err;
 }
 
@@ -91,6 +97,33 @@ enum sd_err dkim_decide(const struct dkim_candidates *candidates, const struct d
     *ret = verdicts;
     *ret_count = candidates->count;
     return SD_OK;
+}
+
+/* The fields are only chosen here; what they say was signed is for whoever verified it. */
+static enum sd_err add_coverage(const struct dkim_candidates *candidates, const struct dkim_candidate *c,
+                                struct dkim_verdict *found) {
+    struct buf data SD_CLEANUP(buf_free) = buf_new(2 * LIMIT_HEADER_BYTES);
+    const struct mail_header *header = &candidates->message->header;
+    bool repeated = true;
+    enum sd_err err = dkim_canon_fields(header, c->signature.names, true, &data, &repeated);
+    found->partial |= c->signature.has_length;
+    found->repeated |= repeated;
+    note_left_out(header, c, found);
+    return sd_err_fault(err) == SD_FAULT_PEER ? SD_OK : err;
+}
+
+enum sd_err dkim_cover(const struct dkim_candidates *candidates, struct dkim_verdict *found) {
+    bool any = false;
+    enum sd_err err = SD_OK;
+    for (size_t i = 0; i < candidates->count && err == SD_OK; i++) {
+        const struct dkim_verdict *v = &candidates->items[i].verdict;
+        if (!span_ieq(v->domain, found->domain) || (found->selector.n && !span_ieq(v->selector, found->selector)))
+            continue;
+        err = add_coverage(candidates, &candidates->items[i], found);
+        any = true;
+    }
+    found->partial |= !any;
+    return err;
 }
 
 static void fetch_ahead(const struct dkim_candidates *candidates, struct dns_memo *memo) {

@@ -4,6 +4,7 @@
 
 #include "auth/auth.h"
 
+#define DMARC_MAX_TAGS 64    /* RFC 9989 knows 13; a record with more is none */
 #define DMARC_MAX_QUERIES 8  /* RFC 9989 §4.10: queries of one tree walk */
 #define DMARC_SHORT_LABELS 7 /* §4.10 step 4: a long name is cut to so many labels */
 

@@ -73,7 +73,10 @@ enum sd_err dmarc_record_parse(struct span text, struct dmarc_record *ret) {
     struct reading r = {.policies_ok = true};
     struct span part;
     struct span_split split = span_split_start(text);
+    size_t count = 0;
     for (bool first = true; span_split_next(&split, ';', &part); first = false) {
+        if (++count > DMARC_MAX_TAGS)
+            return SD_ERR_PARSE;
         size_t equals = span_find(part, '=');
         struct span name = span_trim(span_sub(part, 0, equals));
         struct span value = span_trim(span_from(part, equals + 1));

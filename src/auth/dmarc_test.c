@@ -1,6 +1,7 @@
 /* RFC 9989: examples of appendix B.4, and what the corpus does not ask. */
 #include "auth/dmarc.h"
 #include "auth/dns_script.h"
+#include "core/buf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,6 +77,21 @@ static void partial_and_repeated_signatures_do_not_count(void **state) {
     assert_int_equal(check("", "example.com", NULL, pass("example.com"), false).result, AUTH_PASS);
 }
 
+/* However long a record is, reading it costs what its bytes cost: each of its tags was once compared with all before it. */
+static void a_record_of_thousands_of_tags_is_none(void **state) {
+    (void)state;
+    struct buf text SD_CLEANUP(buf_free) = buf_new(65536);
+    struct dmarc_record record;
+    buf_text(&text, "v=DMARC1; p=reject");
+    for (unsigned i = 2; i < DMARC_MAX_TAGS; i++)
+        buf_printf(&text, ";a%x=", i);
+    assert_int_equal(dmarc_record_parse(buf_span(&text), &record), SD_OK);
+    for (unsigned i = 0; i < 8000; i++)
+        buf_printf(&text, ";b%x=", i);
+    assert_int_equal(buf_err(&text), SD_OK);
+    assert_int_equal(dmarc_record_parse(buf_span(&text), &record), SD_ERR_PARSE);
+}
+
 static void a_missing_key_of_an_aligned_domain_is_temperror(void **state) {
     (void)state;
     struct dkim_verdict unknown = {.result = AUTH_TEMPERROR, .domain = SPAN("mail.example.com")};
@@ -138,6 +154,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {CASE(example_b_4_1),
                                        CASE(example_b_4_3_public_suffix),
                                        CASE(partial_and_repeated_signatures_do_not_count),
+                                       CASE(a_record_of_thousands_of_tags_is_none),
                                        CASE(a_missing_key_of_an_aligned_domain_is_temperror),
                                        CASE(without_a_record_the_suffix_list_aligns),
                                        CASE(unknown_policy_aligns_the_same_domain_only),

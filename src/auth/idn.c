@@ -37,6 +37,12 @@ struct span psl_org_domain(struct span domain, struct arena *arena) {
     return org ? span_from(domain, (size_t)(org - text)) : domain;
 }
 
+bool psl_is_suffix(struct span domain, struct arena *arena) {
+    const psl_ctx_t *psl = psl_builtin();
+    const char *text = arena_cstr(arena, domain);
+    return psl && text && psl_is_public_suffix2(psl, text, PSL_TYPE_ANY | PSL_TYPE_NO_STAR_RULE);
+}
+
 bool psl_has_ending(struct span domain, struct arena *arena) {
     const psl_ctx_t *psl = psl_builtin();
     struct span ending = name_tail(domain, 1);

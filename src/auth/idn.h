@@ -10,6 +10,8 @@ enum sd_err idn_to_ascii(struct span domain, struct arena *arena, struct span *r
 struct span idn_to_unicode(struct span domain, struct arena *arena);
 /* The registrable domain by the public suffix list; the domain itself when it has none. A part of `domain`. */
 struct span psl_org_domain(struct span domain, struct arena *arena);
+/* Names are given away below it: "com", "co.uk", "github.io". */
+bool psl_is_suffix(struct span domain, struct arena *arena);
 /* Its last label is one that the list has, or is kept for tests and examples (RFC 2606 §2): not "node.js" or "1.50". */
 bool psl_has_ending(struct span domain, struct arena *arena);
 

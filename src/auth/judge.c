@@ -105,10 +105,12 @@ static enum sd_err check_signatures(struct judging *g) {
         return SD_ERR_NOMEM;
     for (size_t i = 0; i < count; i++)
         all[j->dkim_count++] = ours[i];
-    for (size_t i = 0; i < g->upstream.dkim_count; i++)
-        all[j->dkim_count++] = g->upstream.dkim[i];
+    for (size_t i = 0; i < g->upstream.dkim_count && err == SD_OK; i++) {
+        all[j->dkim_count] = g->upstream.dkim[i];
+        err = dkim_cover(&g->candidates, &all[j->dkim_count++]);
+    }
     j->dkim = all;
-    return SD_OK;
+    return err;
 }
 
 /* A pass whose l= leaves a tail that anybody may have appended: what people read is not what was signed. */

@@ -94,13 +94,15 @@ static enum sd_err take_results(const struct authres *said, struct arena *arena,
 
 enum sd_err upstream_read(const struct auth_envelope *envelope, const struct mail_message *message,
                           const struct auth_policy *policy, struct arena *arena, struct upstream *ret) {
-    struct upstream u = {.connected = is_connected(envelope, policy), .spf = {.reason = span_cstr(no_field)}};
+    struct upstream u = {.connected = is_connected(envelope, policy)};
     const struct mail_field *field = u.connected && message ? topmost(&message->header) : NULL;
     struct authres said;
     enum sd_err err = SD_OK;
+    if (u.connected && message) /* a check that nobody made, until the field says otherwise */
+        u.spf = (struct spf_verdict){.result = AUTH_TEMPERROR, .reason = span_cstr(no_field)};
     if (field && results_claims(field->body, policy->upstream_id, arena) && authres_read(field->body, arena, &said) == SD_OK) {
         u.field = field;
-        u.spf.reason = SPAN_NONE;
+        u.spf = (struct spf_verdict){0};
         err = take_results(&said, arena, &u);
     }
     err = err ? err : arena_err(arena);
