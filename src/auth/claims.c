@@ -2,6 +2,7 @@
 #include "auth/judge.h"
 #include "auth/name.h"
 #include "auth/protected.h"
+#include "core/limits.h"
 
 #define BIT(signal) (UINT64_C(1) << AUTH_SIGNAL_##signal)
 
@@ -121,20 +122,22 @@ static void look_at_author(struct reading *r, const struct mail_address *author)
         look_at_domain(r, ascii);
 }
 
-static bool is_one_of(struct span shown, const struct mail_address_list *authors, struct arena *arena) {
-    for (size_t i = 0; i < authors->count; i++)
-        if (is_same_person(shown, &authors->items[i], arena))
-            return true;
-    return false;
-}
-
-/* Wherever in the field it stands, in a comment or a quoted local part too: there are programs that take it for the author. */
-static void look_at_field(struct reading *r, struct span visible, const struct mail_address_list *authors) {
-    for (size_t i = 0; i < visible.n; i++) {
-        struct span shown = visible.p[i] == '@' ? address_at(visible, i) : SPAN_NONE;
-        if (shown.n && !is_one_of(shown, authors, r->arena))
-            r->claims.signals |= BIT(DISPLAY_ADDRESS);
+/*
+ * Wherever in the field it stands, in a comment or a quoted local part too: there are programs that take it for the author. Of
+ * a field with thousands of addresses only the first are compared; it shows another one in any case.
+ */
+static void look_at_field(struct reading *r, struct span visible, const struct mail_address *author) {
+    size_t seen = 0;
+    bool shows = false;
+    for (size_t i = 0; i < visible.n && !shows; i++) {
+        if (visible.p[i] != '@')
+            continue;
+        size_t from = i > LIMIT_ADDRESS_BYTES ? i - LIMIT_ADDRESS_BYTES : 0;
+        struct span shown = address_at(span_sub(visible, from, 2 * LIMIT_ADDRESS_BYTES), i - from);
+        shows = ++seen > LIMIT_ADDRESSES || (shown.n && !is_same_person(shown, author, r->arena));
     }
+    if (shows)
+        r->claims.signals |= BIT(DISPLAY_ADDRESS);
 }
 
 /* Nobody can say which author a field names that has no one reading; that it names one of ours is enough. */
@@ -142,7 +145,7 @@ static void look_at_unreadable(struct reading *r, struct span visible) {
     for (size_t i = 0; i < visible.n; i++) {
         struct span ascii, domain = span_from(visible, i + 1);
         size_t n = 0;
-        while (n < domain.n && address_byte(domain.p[n]))
+        while (n < domain.n && domain.p[n] != '@' && address_byte(domain.p[n]))
             n++;
         if (visible.p[i] != '@' || idn_to_ascii(span_sub(domain, 0, n), r->arena, &ascii))
             continue;
@@ -158,7 +161,8 @@ static void look_at_from(struct reading *r, struct span body) {
         look_at_unreadable(r, visible);
         return;
     }
-    look_at_field(r, visible, &list);
+    if (list.count == 1) /* several are held anyway */
+        look_at_field(r, visible, &list.items[0]);
     for (size_t k = 0; k < list.count; k++)
         look_at_author(r, &list.items[k]);
 }

@@ -1,4 +1,5 @@
 #include "auth/judge.h"
+#include "core/limits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -141,6 +142,22 @@ static void an_address_in_the_name(void **state) {
     expect("From: \"kim smith\"@elsewhere.example", 0);
 }
 
+/* A quarter of a megabyte of addresses costs what its bytes cost; that it shows others is said all the same. */
+static void a_field_of_thousands_of_addresses(void **state) {
+    (void)state;
+    struct buf header SD_CLEANUP(buf_free) = buf_new(LIMIT_HEADER_BYTES);
+    static const char *const parts[] = {"(x@elsewhere.example)", "@", "a@a"};
+    for (size_t i = 0; i < SD_COUNT(parts); i++) {
+        struct arena *arena SD_CLEANUP(arena_free) = arena_new(ARENA_BYTES);
+        buf_reset(&header);
+        buf_text(&header, "From: x@elsewhere.example (");
+        while (header.n + 256 < 60000)
+            buf_text(&header, parts[i]);
+        buf_text(&header, ")");
+        expect(arena_cstr(arena, buf_span(&header)), BIT(DISPLAY_ADDRESS));
+    }
+}
+
 static void domains(void **state) {
     (void)state;
     expect("From: a@acme-supp0rt.example", BIT(LOOKALIKE_OWN));
@@ -212,6 +229,7 @@ int main(void) {
         cmocka_unit_test(a_protected_name),
         cmocka_unit_test(who_may_carry_it_and_who_is_another),
         cmocka_unit_test(an_address_in_the_name),
+        cmocka_unit_test(a_field_of_thousands_of_addresses),
         cmocka_unit_test(domains),
         cmocka_unit_test(answers),
         cmocka_unit_test(listed_senders),

@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "crypt/crypt.h"
 
+#define DKIM_MAX_BODY_HASHES 4        /* ways to hash one body: simple, relaxed, and two with l=; 25 MB each time */
 #define DKIM_MAX_TAGS 32              /* RFC 6376 knows 15 for signatures and 8 for keys */
 #define DKIM_MAX_HEADER_NAMES 256     /* names in h=; real ones stay below 60 */
 #define DKIM_MAX_KEY_RECORDS 4        /* TXT records at one selector that are tried */

@@ -56,6 +56,8 @@ static enum sd_err hash_body(struct dkim_check *w, const struct dkim_signature *
             *ret = &w->bodies[i];
             return SD_OK;
         }
+    if (w->body_count == DKIM_MAX_BODY_HASHES)
+        return SD_ERR_LIMIT;
     enum sd_err err = w->stream ? SD_OK : hash_stream_new(&w->stream);
     if (err)
         return err;
@@ -81,6 +83,10 @@ enum sd_err dkim_check_body(struct dkim_check *w, const struct dkim_signature *s
     const struct dkim_body_hash *body = NULL;
     struct buf wanted SD_CLEANUP(buf_free) = buf_new(DKIM_MAX_SIGNATURE_BYTES);
     enum sd_err err = hash_body(w, s, &body);
+    if (err == SD_ERR_LIMIT) {
+        dkim_conclude(v, AUTH_PERMERROR, "the signatures hash the body in too many ways");
+        return SD_OK;
+    }
     if (err)
         return err;
     v->partial = body->total > body->limit;

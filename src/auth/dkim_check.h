@@ -29,7 +29,7 @@ struct dkim_check {
     struct deadline deadline;
     struct arena *arena;
     struct hash_stream *stream;
-    struct dkim_body_hash bodies[DKIM_MAX_SIGNATURES];
+    struct dkim_body_hash bodies[DKIM_MAX_BODY_HASHES];
     size_t body_count;
 };
 void dkim_check_end(struct dkim_check *check);
@@ -44,7 +44,8 @@ void dkim_candidate_fill(struct dkim_candidate *c, struct span domain, const cha
 /* §6.1.2; concludes when there is no key. */
 enum sd_err dkim_check_key(struct dkim_check *check, struct span key_name, struct dns_answer *ret,
                            struct dkim_verdict *verdict) SD_MUST_CHECK;
-/* §6.1.3 steps 2 and 3; concludes when the body is another one. At most DKIM_MAX_SIGNATURES calls. */
+/* §6.1.3 steps 2 and 3; concludes when the body is another one. A signature that would have the
+ * body hashed in yet another way, beyond DKIM_MAX_BODY_HASHES, is permerror. */
 enum sd_err dkim_check_body(struct dkim_check *check, const struct dkim_signature *signature,
                             struct dkim_verdict *verdict) SD_MUST_CHECK;
 /* §6.1.3 step 4: data is what was signed. Always concludes. */

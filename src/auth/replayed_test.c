@@ -218,6 +218,24 @@ static void our_own_domain_in_a_from_of_no_one_reading(void **state) {
     assert_string_equal(disposition_text(j.disposition), "review");
 }
 
+/* Eight signatures must not make us hash 25 MB eight times. */
+static void a_body_is_hashed_in_few_ways(void **state) {
+    (void)state;
+    static const char header[] = "From: Bank <info@bank.example>\r\nSubject: s\r\n";
+    struct buf letter SD_CLEANUP(buf_free) = buf_new(LETTER_BYTES);
+    for (unsigned i = 0; i < DKIM_MAX_SIGNATURES; i++) {
+        char length[32];
+        (void)snprintf(length, sizeof length, "l=%u; ", i < DKIM_MAX_SIGNATURES - 1 ? i : 0);
+        put_signature("bank.example", "From:Subject", length, header, &letter);
+    }
+    buf_printf(&letter, "%s\r\n%s", header, body);
+    judge(ANYWHERE, "eve@evil.example", buf_span(&letter));
+    assert_int_equal(j.dkim_count, DKIM_MAX_SIGNATURES);
+    for (size_t i = 0; i < j.dkim_count; i++) /* the last one asks for what was hashed already */
+        assert_int_equal(j.dkim[i].result,
+                         i < DKIM_MAX_BODY_HASHES || i == DKIM_MAX_SIGNATURES - 1 ? AUTH_FAIL : AUTH_PERMERROR);
+}
+
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 int main(void) {
     const struct CMUnitTest tests[] = {CASE(what_answers_go_to_is_signed),
@@ -225,6 +243,7 @@ int main(void) {
                                        CASE(what_the_front_could_not_say),
                                        CASE(spf_that_could_not_be_checked_is_put_off),
                                        CASE(neighbours_below_a_public_suffix_prove_nobody),
-                                       CASE(our_own_domain_in_a_from_of_no_one_reading)};
+                                       CASE(our_own_domain_in_a_from_of_no_one_reading),
+                                       CASE(a_body_is_hashed_in_few_ways)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
