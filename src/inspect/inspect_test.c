@@ -322,8 +322,33 @@ static void a_letter_that_never_ends_is_noticed(SD_UNUSED void **state) {
     assert_false(watch_is_stuck(&rig.inspector.watch, INT64_MAX)); /* all that was judged has ended */
 }
 
+/* However the administrator writes a domain, it is the one that letters name. */
+static void domains_are_read_as_they_are_compared(void **state) {
+    (void)state;
+    static const char lines[] =
+        "main.hostname=mx.acme.example\nmain.domains=Acme.Example., b\xc3\xbc"
+        "cher.example ,,\ninspect.public_suffix=no\n"
+        "upstream.id=\nupstream.addresses=\ntrust.protected_domains=\ntrust.protected_names=\ntrust.trusted_sealers=L.example."
+        "\n"
+        "trust.forwarders=192.0.2.0/24\ntrust.refused_senders=A@Evil.example\ntrust.weights=\ntrust.flag_at=30\n"
+        "trust.review_at=100\n";
+    struct arena *arena SD_CLEANUP(arena_free) = arena_new(1024 * 1024);
+    struct config *config = NULL;
+    struct auth_policy policy;
+    assert_int_equal(config_new(span_cstr(lines), &config), SD_OK);
+    assert_int_equal(policy_read(config, arena, &policy), SD_OK);
+    assert_int_equal(policy.own_domain_count, 2);
+    assert_true(span_eq(policy.own_domains[0], SPAN("acme.example")));
+    assert_true(span_eq(policy.own_domains[1], SPAN("xn--bcher-kva.example")));
+    assert_true(span_eq(policy.trusted_sealers[0], SPAN("l.example")));
+    assert_true(span_eq(policy.forwarders[0], SPAN("192.0.2.0/24")));
+    assert_true(span_eq(policy.refused_senders[0], SPAN("a@evil.example")));
+    config_free(&config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(domains_are_read_as_they_are_compared),
         cmocka_unit_test(an_ordinary_letter),
         cmocka_unit_test(html_alone_reads_as_text),
         cmocka_unit_test(the_answer_names_the_contact),

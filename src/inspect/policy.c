@@ -1,6 +1,7 @@
 /* The administrator's settings about senders, read once at start. */
 #include "inspect/inspect.h"
 
+#include "auth/idn.h"
 #include "core/log.h"
 
 #define LIST_MAX 256 /* entries of one setting */
@@ -15,7 +16,13 @@ static enum sd_err cannot_read(const char *key, struct span wrong) {
     return SD_ERR_CONFIG;
 }
 
-/* Comma-separated, lower case, without empty entries. */
+/* As domains are compared: an own domain written "Acme.example." or with umlauts must not go unguarded. */
+static struct span comparable(struct span entry, struct arena *arena) {
+    struct span ascii;
+    return idn_to_ascii(entry, arena, &ascii) == SD_OK ? ascii : lower_case(entry, arena);
+}
+
+/* Comma-separated, comparable, without empty entries. */
 static enum sd_err read_list(const struct config *config, const char *key, struct arena *arena, struct list *ret) {
     struct span_split split = span_split_start(span_cstr(config_text(config, key)));
     struct span part;
@@ -27,7 +34,7 @@ static enum sd_err read_list(const struct config *config, const char *key, struc
         if (part.n && list.count == LIST_MAX)
             return cannot_read(key, part);
         if (part.n)
-            list.items[list.count++] = lower_case(part, arena);
+            list.items[list.count++] = comparable(part, arena);
     }
     *ret = list;
     return arena_err(arena);
