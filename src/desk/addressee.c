@@ -1,7 +1,5 @@
 #include "desk/addressee.h"
 #include "auth/auth.h"
-#include "auth/idn.h"
-#include "auth/name.h"
 #include "core/limits.h"
 #include "desk/input.h"
 
@@ -9,8 +7,8 @@
 
 /* ---- which letter ---- */
 
-static bool is_strangers(const struct message_row *row) {
-    return row->signals >> AUTH_SIGNAL_STRANGER & 1;
+static bool is_strangers(const struct addressee_scan *scan, const struct message_row *row) {
+    return (row->signals >> AUTH_SIGNAL_STRANGER & 1) && !span_eq(object_id_span(&row->object), object_id_span(&scan->first));
 }
 
 void addressee_see(struct addressee_scan *scan, const struct message_row *row) {
@@ -18,13 +16,13 @@ void addressee_see(struct addressee_scan *scan, const struct message_row *row) {
         return;
     scan->has_newest = true;
     scan->newest = row->object;
-    scan->newest_is_stranger = is_strangers(row);
+    scan->newest_is_stranger = is_strangers(scan, row);
     scan->newest_is_customer = row->as_customer;
     if (row->as_customer) {
         scan->has_customer = true;
         scan->customer = row->object;
     }
-    if (!is_strangers(row)) {
+    if (!scan->newest_is_stranger) {
         scan->has_participant = true;
         scan->participant = row->object;
     }
@@ -42,14 +40,14 @@ struct addressee_choice addressee_choose(const struct addressee_scan *scan) {
     return (struct addressee_choice){scan->has_newest, scan->newest, false, ADDRESSEE_CLAIMED};
 }
 
-enum sd_err addressee_find(struct store *store, const struct ticket_id *ticket, struct addressee_choice *ret) {
-    struct addressee_scan scan = {0};
+enum sd_err addressee_find(struct store *store, const struct ticket_row *ticket, struct addressee_choice *ret) {
+    struct addressee_scan scan = {.first = ticket->first};
     struct message_row last;
     size_t count = LIMIT_LIST_ITEMS;
     for (bool first = true; count == LIMIT_LIST_ITEMS; first = false) {
         struct arena *arena SD_CLEANUP(arena_free) = arena_new(PAGE_ARENA_BYTES);
         struct message_row *rows;
-        enum sd_err err = message_list(store, ticket, first ? NULL : &last, LIMIT_LIST_ITEMS, arena, &rows, &count);
+        enum sd_err err = message_list(store, &ticket->id, first ? NULL : &last, LIMIT_LIST_ITEMS, arena, &rows, &count);
         if (err)
             return err;
         for (size_t i = 0; i < count; i++)
@@ -62,17 +60,6 @@ enum sd_err addressee_find(struct store *store, const struct ticket_id *ticket, 
 }
 
 /* ---- which address ---- */
-
-/*
- * The judge's organisational domain and the public suffix list must both say so: the first may be a name under which anybody
- * gets a name of their own, the second does not know how a company divides itself.
- */
-static bool is_same_organisation(struct span domain, struct span from, const struct json_in *checks, struct arena *arena) {
-    struct span org = in_text(in_member(in_member(checks, "dmarc"), "org_domain"));
-    if (span_ieq(domain, from))
-        return true;
-    return (org.n == 0 || name_is_under(domain, org)) && span_ieq(psl_org_domain(domain, arena), psl_org_domain(from, arena));
-}
 
 static bool spf_proves(const struct json_in *checks) {
     return in_true(in_member(in_member(checks, "dmarc"), "spf_aligned"));
@@ -88,8 +75,7 @@ static enum reply_to judge_reply_to(const struct cards_head_v1 *card, const stru
         return REPLY_TO_NONE;
     if (!is_customer || card->trust != TRUST_VERIFIED || in_read(card->checks, &checks) != SD_OK)
         return REPLY_TO_ELSEWHERE;
-    return is_same_organisation(ret->domain, from->domain, checks, arena) || spf_proves(checks) ? REPLY_TO_COUNTS
-                                                                                                : REPLY_TO_ELSEWHERE;
+    return spf_proves(checks) ? REPLY_TO_COUNTS : REPLY_TO_ELSEWHERE;
 }
 
 /* Addresses are bytes from outside: put, not printed. */

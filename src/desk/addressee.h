@@ -8,6 +8,7 @@
 #include "core/arena.h"
 #include "core/ipc/cards.h"
 #include "store/message.h"
+#include "store/ticket.h"
 
 /* Which letter is answered, and why it is not simply the newest one. */
 enum addressee_why {
@@ -23,8 +24,9 @@ struct addressee_choice {
     enum addressee_why why;
 };
 
-/* Rows of one ticket, oldest first; start with zeroes. */
+/* Rows of one ticket, oldest first; start with zeroes and the letter that opened it. */
 struct addressee_scan {
+    struct object_id first; /* who opened a ticket takes part in it, even when it was to join another as a stranger */
     bool has_newest, has_customer, has_participant;
     bool newest_is_stranger, newest_is_customer;
     struct object_id newest, customer, participant;
@@ -32,7 +34,7 @@ struct addressee_scan {
 void addressee_see(struct addressee_scan *scan, const struct message_row *row);
 struct addressee_choice addressee_choose(const struct addressee_scan *scan);
 /* Over all messages of the ticket. */
-enum sd_err addressee_find(struct store *store, const struct ticket_id *ticket, struct addressee_choice *ret) SD_MUST_CHECK;
+enum sd_err addressee_find(struct store *store, const struct ticket_row *ticket, struct addressee_choice *ret) SD_MUST_CHECK;
 
 struct addressee {
     struct span name, address;
@@ -41,8 +43,8 @@ struct addressee {
 };
 /*
  * From the head card of the letter that is answered. Its Reply-To counts when the letter is the customer's and verified, and
- * either it stays within the organisational domain of From, or SPF proved that domain: a signature alone may leave Reply-To
- * open to whoever passes the letter on. SD_ERR_PARSE: there is no address to answer to.
+ * SPF proved the domain: a signature alone may leave Reply-To open to whoever passes the letter on, and the same domain is no
+ * proof of the same person where a provider gives everybody an address in it. SD_ERR_PARSE: there is no address to answer to.
  */
 enum sd_err addressee_of(const struct cards_head_v1 *answered, const struct addressee_choice *choice, struct arena *arena,
                          struct addressee *ret) SD_MUST_CHECK;

@@ -122,7 +122,7 @@ static enum sd_err choose(struct desk *desk, struct exchange *x, const struct an
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
     if (err == SD_OK)
-        err = addressee_find(lease.store, &a->ticket.id, ret);
+        err = addressee_find(lease.store, &a->ticket, ret);
     return err == SD_OK && !ret->is_there ? SD_ERR_PARSE : err;
 }
 

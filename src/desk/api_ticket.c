@@ -59,7 +59,7 @@ static enum sd_err load_page(struct desk *desk, struct exchange *x, struct threa
     if (err == SD_OK)
         err = outbound_list(lease.store, &t->row->id, x->arena, &t->outbound, &t->outbound_count);
     if (err == SD_OK && !after)
-        err = addressee_find(lease.store, &t->row->id, &t->choice);
+        err = addressee_find(lease.store, t->row, &t->choice);
     return err;
 }
 

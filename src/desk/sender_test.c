@@ -287,9 +287,31 @@ static void reply_to_of(void **state, const char *reply_to, const char *checks, 
 }
 
 static void reply_to_of_the_same_organisation_counts(void **state) {
-    reply_to_of(state, "office@mail.customer.example", CLEAR, "\"address\":\"office@mail.customer.example\"",
+    reply_to_of(state, "office@mail.customer.example", ENCRYPTED, "\"address\":\"office@mail.customer.example\"",
                 "\"reason\":\"The customer asks for answers to office@mail.customer.example.\"}");
     answered(*state, "office@mail.customer.example", 1);
+}
+
+/* A provider's customers share a domain: its signature on Carla's letter, passed on with a Reply-To on top, is not Carla's
+ * word. */
+static void reply_to_of_a_neighbour_needs_spf(void **state) {
+    reply_to_of(state, "evil@customer.example", CLEAR, "\"address\":\"carla@customer.example\"",
+                "\"reason\":\"The message asks for answers to evil@customer.example, which nothing proves; the answer goes to "
+                "carla@customer.example.\"}");
+    answered(*state, "carla@customer.example", 0);
+}
+
+/* Held as a stranger elsewhere, then released: who opened this ticket is answered, and not the next stranger. */
+static void who_opened_the_ticket_takes_part_in_it(void **state) {
+    struct fixture *f = *state;
+    struct fixture_sender opener = stranger;
+    opener.from = "olga@other.example";
+    fixture_ticket_from(f, 1, &opener);
+    fixture_letter_from(f, 1, 9, &stranger);
+    assert_true(ticket_says(f,
+                            "\"address\":\"olga@other.example\",\"reason\":\"The newest message came from somebody who takes "
+                            "no part in this ticket; the answer goes to olga@other.example.\"}"));
+    answered(f, "olga@other.example", 0);
 }
 
 static void reply_to_elsewhere_needs_spf(void **state) {
@@ -346,6 +368,8 @@ int main(void) {
         TEST(nobody_pretends_to_be_the_customer),
         TEST(without_a_customer_the_claimed_address_is_answered_and_said),
         TEST(reply_to_of_the_same_organisation_counts),
+        TEST(reply_to_of_a_neighbour_needs_spf),
+        TEST(who_opened_the_ticket_takes_part_in_it),
         TEST(reply_to_elsewhere_needs_spf),
         TEST(reply_to_that_a_signature_leaves_open_does_not_count),
         TEST(reply_to_of_an_unverified_letter_does_not_count),
