@@ -126,15 +126,16 @@ static void verified_then_failed(SD_UNUSED void **state) {
 
 /* A letter to two queues is two objects and one letter. */
 static void counted_once(SD_UNUSED void **state) {
+    static const char *const ids[] = {"<one@customer.example>", "<two@customer.example>"};
     for (unsigned round = 0; round < 2; round++) {
         struct rig_letter both[2] = {anna(V), anna(V)};
         struct rig_adopted a[2];
         both[1].queue = "billing";
-        both[0].message_id = both[1].message_id = round ? "<two@customer.example>" : "<one@customer.example>";
+        both[0].message_id = both[1].message_id = ids[round];
         assert_int_equal(rig_adopt_many(&rig, both, 2, a), SD_OK);
         for (size_t i = 0; i < 2; i++) {
             assert_int_equal(a[i].known, round);
-            assert_int_equal(a[i].known_since_ms != 0, round);
+            assert_int_equal(a[i].known_since_ms != 0, round > 0);
             assert_int_equal(KEEPERS(a[i]), round ? 0 : SIGNAL(FIRST_CONTACT));
         }
     }
@@ -158,6 +159,47 @@ static void looks_like_a_known_domain(SD_UNUSED void **state) {
     assert_int_equal(KEEPERS(adopt_anna(V)), 0);
     struct rig_letter colleague = from("carl@customer.example", "customer.example", "look:customer", U);
     assert_int_equal(KEEPERS(adopt(&colleague)), SIGNAL(FIRST_CONTACT)); /* of a domain that is known */
+}
+
+/* When the imitation wrote first, the genuine correspondent is warned of: not held, even under a name that was used before. */
+static void the_imitation_wrote_first(SD_UNUSED void **state) {
+    for (unsigned i = 0; i < 20; i++) {
+        struct rig_letter evil = from("anna@cust0mer.example", "cust0mer.example", "look:customer", V);
+        evil.name = "anna meier";
+        assert_int_equal(adopt(&evil).disposition, DISPOSITION_ACCEPT);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        struct rig_letter genuine = anna(V);
+        genuine.name = "anna meier";
+        genuine.weight = 10; /* and her Reply-To leads elsewhere */
+        genuine.signals = SIGNAL(REPLY_TO_ELSEWHERE);
+        struct rig_adopted a = adopt(&genuine);
+        assert_int_equal(a.disposition, DISPOSITION_FLAG);
+        assert_int_equal(a.state, TICKET_OPEN);
+        assert_true(a.as_customer);
+        assert_int_equal(a.known, i);
+    }
+}
+
+/* The clock went ahead by years and came back: what was learned meanwhile is neither lost nor kept for ever. */
+static void the_clock_jumps(SD_UNUSED void **state) {
+    int64_t before = rig_now_ms;
+    (void)adopt_anna(V);
+    rig_now_ms = before + 4000 * DAY;
+    (void)adopt_anna(V);
+    rig_now_ms = before - 10 * DAY;
+    struct rig_adopted a = adopt_anna(V);
+    assert_int_equal(a.known, 2);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(contacts_expire(rig.k), SD_OK);
+    a = adopt_anna(V);
+    assert_int_equal(a.known, 3);
+    rig_now_ms = before + 1000 * DAY; /* not heard of since: the last letter set it right */
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(contacts_expire(rig.k), SD_OK);
+    a = adopt_anna(V);
+    assert_int_equal(a.known, 0);
+    rig_now_ms = before;
 }
 
 static void a_known_name(SD_UNUSED void **state) {
@@ -300,6 +342,8 @@ int main(void) {
         CASE(verified_then_failed),
         CASE(counted_once),
         CASE(looks_like_a_known_domain),
+        CASE(the_imitation_wrote_first),
+        CASE(the_clock_jumps),
         CASE(a_known_name),
         CASE(warned_of_by_the_inspector),
         CASE(weights_are_set_by_the_administrator),

@@ -41,7 +41,7 @@ static void take(struct keeper *k, struct letter *letter, const struct candidate
 
 static enum sd_err consider(struct keeper *k, struct letter *letter, struct candidate *candidate) {
     enum sd_err err = SD_OK;
-    if (letter->card.from_address.n)
+    if (candidate->proposal.by_token && letter->card.from_address.n)
         err = find_part(k, span_of(candidate->ticket, ID_BYTES), &letter->sender, &candidate->proposal.part);
     if (err == SD_OK && threading_join(&k->trust.gates, &candidate->proposal, &letter->standing) == JOIN_YES)
         take(k, letter, candidate);
@@ -65,15 +65,22 @@ static enum sd_err by_token(struct keeper *k, struct letter *letter, struct span
     return err || !there ? err : consider(k, letter, &candidate);
 }
 
-#define CANDIDATES_MAX 8
+/* As many tickets as one Message-ID is kept for, besides our own answers': whoever repeats somebody's Message-ID in letter
+ * after letter neither hides the ticket that it belongs to nor makes looking for it long. */
+#define CANDIDATES_MAX 64
 static enum sd_err by_reference(struct keeper *k, struct letter *letter, struct span hash) {
     struct candidate candidates[CANDIDATES_MAX];
     size_t count = 0;
+    if (letter->card.from_address.n == 0)
+        return SD_OK; /* who takes no part joins nothing by reference */
     struct query q = db_query(k->db, SQL_MESSAGE_GET);
+    query_blob(&q, span_of(letter->sender.b, SHA256_BYTES));
     query_blob(&q, hash);
     query_text(&q, letter->header.queue);
-    while (count < CANDIDATES_MAX && query_row(&q))
-        read_candidate(&q, letter, false, &candidates[count++]);
+    for (; count < CANDIDATES_MAX && query_row(&q); count++) {
+        read_candidate(&q, letter, false, &candidates[count]);
+        candidates[count].proposal.part = (struct part){.takes = true, .trust = (enum trust_level)query_get_int(&q, 4)};
+    }
     enum sd_err err = query_end(&q);
     for (size_t i = 0; i < count && err == SD_OK && !letter->has_ticket; i++)
         err = consider(k, letter, &candidates[i]);

@@ -24,7 +24,8 @@ static void read_row(struct query *q, struct object_row *row) {
     row->ticket_state = (enum ticket_state)query_get_int(q, 9);
     row->facts.trust = trust_from(query_get_int(q, 10));
     row->facts.has_files = query_get_int(q, 11) != 0;
-    row->facts.decided = query_get_int(q, 12) != 0;
+    /* Who marks what was held as spam has not let it in; who takes it out of there has. */
+    row->facts.decided = query_get_int(q, 12) != 0 && row->ticket_state != TICKET_SPAM;
     row->letter.signals = (uint64_t)query_get_int(q, 13);
     row->letter.known = (uint32_t)query_get_int(q, 14);
     row->letter.known_since_ms = query_get_int(q, 15);

@@ -27,6 +27,10 @@ enum right right_ticket(enum person_role role, bool has_queue) {
     return (role == ROLE_AGENT || role == ROLE_SUPERVISOR) && has_queue ? RIGHT_GRANTED : RIGHT_DENIED;
 }
 
+enum right right_search(enum person_role role) {
+    return role == ROLE_AGENT || role == ROLE_SUPERVISOR ? RIGHT_GRANTED : RIGHT_DENIED;
+}
+
 enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object) {
     return object->decided ? GATE_OPENS : gate_opens(gates, GATE_ATTACHMENTS, object->trust, object->disposition);
 }

@@ -27,6 +27,9 @@ struct object_facts {
 
 /* List, open, act and answer: only agents and supervisors have content by their role, and only on their queues. */
 enum right right_ticket(enum person_role role, bool has_queue);
+/* Find messages by their sender's domain: only who may see tickets. To others the hash would say whether a domain has written.
+ */
+enum right right_search(enum person_role role);
 /* The gate before attachments: what a person decided on by hand has passed it. */
 enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object);
 /* Is this facet fit to be opened at all? */

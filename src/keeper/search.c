@@ -37,7 +37,9 @@ enum sd_err keeper_on_domain_tag(void *ctx, struct ipc_call *call, const struct 
         return err;
     struct leaf leaf = leaf_by(&who, req->origin, "search");
     leaf.object = "messages";
-    if (who.verdict != SESSION_LIVE)
+    if (who.verdict == SESSION_LIVE && right_search(who.role) != RIGHT_GRANTED)
+        leaf.reason = REASON_NOT_YOURS;
+    if (right_search(who.role) != RIGHT_GRANTED || who.verdict != SESSION_LIVE)
         return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
     err = domain_tag(k, domain, tag);
     if (err == SD_OK)

@@ -235,6 +235,25 @@ static void a_stranger_who_weighs_too_much(SD_UNUSED void **state) {
     assert_int_equal(rig_records(&rig, "\"reason\":\"review first-contact,stranger\""), 1);
 }
 
+/* Whoever repeats somebody's Message-ID, even under their name, does not come between them and their ticket. */
+static void a_message_id_that_is_repeated(SD_UNUSED void **state) {
+    struct scene scene;
+    make_scene(&scene, V, "open");
+    uint8_t id[16] = {0xaa};
+    for (uint8_t i = 0; i < 100; i++) {
+        struct rig_letter forged = from(i % 2 ? ANNA : BERT, i % 2 ? U : V);
+        id[1] = i;
+        forged.id = id;
+        forged.message_id = scene.message_id;
+        assert_true(adopt(&forged).new_ticket);
+    }
+    struct rig_letter letter = from(ANNA, V);
+    letter.reference = scene.message_id;
+    struct rig_adopted a = adopt(&letter);
+    assert_memory_equal(a.ticket, scene.ticket.ticket, 16);
+    assert_true(a.as_customer);
+}
+
 static void people_named_by_a_customer(SD_UNUSED void **state) {
     int64_t trust = -1;
     struct rig_letter letter = from(ANNA, V);
@@ -338,6 +357,16 @@ static void attachments_pass_a_gate(SD_UNUSED void **state) {
     assert_attachments(&third, SD_ERR_UNSUPPORTED);
 }
 
+/* Marked as spam, what was held stays shut; taken out of there, it was let in. */
+static void spam_lets_nothing_in(SD_UNUSED void **state) {
+    struct rig_letter letter = with_file(V, DISPOSITION_REVIEW);
+    struct rig_adopted a = adopt(&letter);
+    set_state(a.ticket, "spam", SD_OK);
+    assert_attachments(&letter, SD_ERR_UNSUPPORTED);
+    set_state(a.ticket, "open", SD_OK);
+    assert_attachments(&letter, SD_OK);
+}
+
 /* In Review no gate opens; who takes the ticket out has decided on what is in it, and on nothing that comes later. */
 static void a_decision_opens_what_was_there(SD_UNUSED void **state) {
     struct trust_settings loose = trust_settings_default();
@@ -417,6 +446,25 @@ static void versions_of_the_card(SD_UNUSED void **state) {
     assert_int_equal(a.outcome, ADOPT_REFUSED);
 }
 
+/* Whoever may see no ticket asks about no domain, and the refusal is on the record. */
+static void who_may_search(SD_UNUSED void **state) {
+    static const char *const roles[] = {"security", "privacy", "admin", "auditor", "supervisor", "agent"};
+    struct rig_person person;
+    char email[64];
+    for (size_t i = 0; i < SD_COUNT(roles); i++) {
+        (void)snprintf(email, sizeof email, "%s-too@example.test", roles[i]);
+        rig_add(&rig, email, roles[i], i < 4 ? NULL : "support", &person);
+        assert_int_equal(rig_sign_in(&rig, email, RIG_PASSWORD, &person), SIGN_IN_OK);
+        struct keeper_domain_tag_req req = {
+            .token = span_of(person.token, 32), .origin = SPAN("192.0.2.1"), .domain = SPAN("customer.example")};
+        struct keeper_domain_tag_rep rep;
+        assert_int_equal(RIG_CALL(&rig, RIG_DESK, domain_tag, &req, &rep), i < 4 ? SD_ERR_DENIED : SD_OK);
+    }
+    assert_int_equal(rig_records(&rig, "\"action\":\"search\""), 6);
+    assert_int_equal(rig_records(&rig, "\"reason\":\"not-permitted\""), 4);
+    assert_int_equal(rig_records(&rig, "customer.example"), 0);
+}
+
 /* Asked again, after a crash of whoever asked: the same answer in every field. */
 static void the_same_answer_again(SD_UNUSED void **state) {
     struct rig_letter letter = from(ANNA, V);
@@ -449,12 +497,15 @@ int main(void) {
         CASE(unverified_people_keep_their_tickets),
         CASE(no_letter_joins_spam_or_quarantine),
         CASE(a_stranger_who_weighs_too_much),
+        CASE(a_message_id_that_is_repeated),
         CASE(people_named_by_a_customer),
         CASE(an_answer_of_ours),
         CASE(attachments_pass_a_gate),
+        CASE(spam_lets_nothing_in),
         CASE(a_decision_opens_what_was_there),
         CASE(quarantined_by_the_gates),
         CASE(versions_of_the_card),
+        CASE(who_may_search),
         CASE(the_same_answer_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
