@@ -64,6 +64,17 @@ bool parse_plain(int argc, char **argv, struct common_options *options, bool *re
     return false;
 }
 
+/* What a command that ends says belongs to its user: its processes log only what is wrong, unless -o says otherwise. */
+int load_quiet(const struct common_options *options, struct settings **ret) {
+    struct common_options quiet = *options;
+    quiet.override_count = 0;
+    quiet.overrides[quiet.override_count++] = "log.level=warn";
+    for (size_t i = 0; i < options->override_count && quiet.override_count < OVERRIDES_MAX; i++)
+        quiet.overrides[quiet.override_count++] = options->overrides[i];
+    quiet.too_many |= options->override_count == OVERRIDES_MAX;
+    return load_common(&quiet, ret);
+}
+
 int load_common(const struct common_options *options, struct settings **ret) {
     if (!options->conf) {
         (void)fprintf(stderr, "sealdesk: -c CONF is missing: name the installation's sealdesk.conf\n");

@@ -57,6 +57,8 @@ bool parse_plain(int argc, char **argv, struct common_options *options, bool *re
 
 /* Loads what -c names. EXIT_YES, or the exit status after having said what is wrong. */
 int load_common(const struct common_options *options, struct settings **ret);
+/* The same for commands that end: their processes log warnings and errors only. */
+int load_quiet(const struct common_options *options, struct settings **ret);
 
 /* ---- the way to the keeper ---- */
 

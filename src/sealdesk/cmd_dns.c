@@ -201,7 +201,7 @@ static int cmd_dns_check(int argc, char **argv) {
     char resolver[300];
     if (!parse_check(argc, argv, &options, resolver, sizeof resolver))
         return usage_of("dns");
-    int status = load_common(&options, &settings);
+    int status = load_quiet(&options, &settings);
     if (status == EXIT_YES && settings_check(settings, stderr) > 0)
         status = EXIT_CONFIG;
     return status ? status : check_dns(&options, settings);
@@ -216,7 +216,7 @@ int cmd_dns(int argc, char **argv) {
         return cmd_dns_check(argc - 1, argv + 1);
     if (!parse_plain(argc, argv, &options, NULL))
         return EXIT_USAGE;
-    int status = load_common(&options, &settings);
+    int status = load_quiet(&options, &settings);
     if (status == EXIT_YES)
         status = ask_keeper(settings, &keys, &zone);
     if (status == EXIT_YES && options.json)

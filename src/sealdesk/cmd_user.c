@@ -94,7 +94,7 @@ static int user_add(struct user_options *o) {
     struct door door;
     if (!o->email || !o->name || !o->role || !o->password_file)
         return user_usage();
-    int status = load_common(&o->common, &settings);
+    int status = load_quiet(&o->common, &settings);
     if (status)
         return status;
     enum sd_err err = read_password(o->password_file, &password);
@@ -145,7 +145,7 @@ static enum sd_err print_people(struct ipc_client *keeper, bool json) {
 static int user_list(struct user_options *o) {
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct door door;
-    int status = load_common(&o->common, &settings);
+    int status = load_quiet(&o->common, &settings);
     if (status)
         return status;
     enum sd_err err = door_open(settings, &door);
@@ -229,7 +229,7 @@ int cmd_audit(int argc, char **argv) {
     bool verify = argc >= 2 && strcmp(argv[1], "verify") == 0;
     if (argc < 2 || (!verify && strcmp(argv[1], "list") != 0) || !parse_user(argc - 1, argv + 1, &o))
         return audit_usage();
-    int status = load_common(&o.common, &settings);
+    int status = load_quiet(&o.common, &settings);
     if (status)
         return status;
     enum sd_err err = door_open(settings, &door);

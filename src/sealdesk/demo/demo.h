@@ -18,7 +18,7 @@
 
 /* ---- world.c: what the DNS says, and who can sign ---- */
 
-enum demo_domain { GENUINE, FORGED, UNALIGNED, LOOKALIKE, DEMO_DOMAINS };
+enum demo_domain { GENUINE, FORGED, UNALIGNED, LOOKALIKE, IMITATOR, DEMO_DOMAINS };
 
 struct demo_world {
     struct buf zone; /* zone-file lines */
@@ -81,6 +81,7 @@ struct demo {
     int run_pid;
     struct demo_api *agent, *other;
     char ticket[64], message[64];
+    char reply_to[200]; /* where answers to our answer go: the ticket's own address */
 };
 
 typedef bool (*demo_step)(struct demo *demo, char *detail); /* detail: DETAIL_BYTES */

@@ -9,6 +9,9 @@
 
 #define COMPANY "northwind-shop.example"
 #define SUBJECT "Order 20417 has not arrived"
+#define IMITATION "Order 20417: new address"
+#define CLAIM "Re: " SUBJECT ", my new address"
+#define CLAIM_SENDER "robin@mailing.example"
 #define STEP_MS 15000
 
 const char demo_password[] = "a long demo password, not for real";
@@ -264,23 +267,60 @@ static json_t *get(struct demo_api *api, long *status, const char *format, const
     return demo_api_call(api, "GET", path, NULL, status, &json) == SD_OK ? json : NULL;
 }
 
-static bool lookalike_flagged(struct demo *d, char *detail) {
+/* The first message of the listed ticket with this subject, opened; the caller's. NULL when there is none. */
+static json_t *open_first(struct demo *d, const char *subject) {
     json_t *list = NULL;
     long status = 0;
-    json_t *item = wait_ticket(d, "Internal: update the bank details", &list);
+    json_t *item = wait_ticket(d, subject, &list);
     json_t *ticket = item ? get(d->agent, &status, "/api/v1/tickets/%s", text_of(item, "id")) : NULL;
     json_t *first = json_array_get(json_object_get(ticket, "messages"), 0);
     json_t *message = first ? get(d->agent, &status, "/api/v1/messages/%s", text_of(first, "id")) : NULL;
-    size_t i;
-    json_t *signal;
-    bool good = false;
-    (void)say(detail, false, "no signal lookalike-own");
-    json_array_foreach(json_object_get(json_object_get(message, "trust"), "signals"), i,
-                       signal) if (strcmp(text_of(signal, "id"), "lookalike-own") == 0)
-        good = say(detail, true, "lookalike-own: %s", text_of(signal, "sentence"));
-    json_decref(message);
     json_decref(ticket);
     json_decref(list);
+    return message;
+}
+
+/* What the opened message's trust says of this signal; NULL when it was not found in it. Borrowed. */
+static const char *signal_sentence(json_t *message, const char *id) {
+    size_t i;
+    json_t *signal;
+    json_array_foreach(json_object_get(json_object_get(message, "trust"), "signals"), i, signal) {
+        if (strcmp(text_of(signal, "id"), id) == 0)
+            return text_of(signal, "sentence");
+    }
+    return NULL;
+}
+
+static bool lookalike_flagged(struct demo *d, char *detail) {
+    json_t *message = open_first(d, "Internal: update the bank details");
+    const char *sentence = signal_sentence(message, "lookalike-own");
+    bool good = sentence && strcmp(text_of(message, "disposition"), "flag") == 0;
+    (void)say(detail, good, "lookalike-own: %s", sentence ? sentence : "not found");
+    json_decref(message);
+    return good;
+}
+
+static bool first_contact(struct demo *d, char *detail) {
+    json_t *message = open_first(d, SUBJECT);
+    bool good = signal_sentence(message, "first-contact") != NULL;
+    (void)say(detail, good, "the trust line: \"%s\"", text_of(json_object_get(message, "trust"), "line"));
+    json_decref(message);
+    return good;
+}
+
+/* Signed by its own domain, which is not the customer's: only who remembers the customer can tell. */
+static bool imitator_flagged(struct demo *d, char *detail) {
+    char reply[300];
+    if (!send_from(d, IMITATOR, "Robin Meyer", IMITATION, "Please send order 20417 to my new address.\n", true, reply,
+                   sizeof reply) ||
+        reply[0] != '2')
+        return say(detail, false, "not taken: %s", reply);
+    json_t *message = open_first(d, IMITATION);
+    const char *sentence = signal_sentence(message, "lookalike-known");
+    bool good = sentence && strcmp(text_of(message, "disposition"), "flag") == 0;
+    (void)say(detail, good, "\"%s\", but: %s", text_of(json_object_get(message, "trust"), "sentence"),
+              sentence ? sentence : "no signal lookalike-known");
+    json_decref(message);
     return good;
 }
 
@@ -369,6 +409,20 @@ static unsigned good_signatures(struct demo *d, struct span message, unsigned *r
     return good;
 }
 
+/* The address in a field of the header; empty when it is not there. */
+static void keep_address(struct span message, struct span field, char *to, size_t max) {
+    struct span_split split = span_split_start(span_sub(message, 0, span_search(message, SPAN("\r\n\r\n"))));
+    struct span line;
+    to[0] = 0;
+    while (span_split_next(&split, '\n', &line)) {
+        if (!span_istarts(line, field))
+            continue;
+        size_t open = span_find(line, '<');
+        struct span text = open < line.n ? span_from(line, open + 1) : span_from(line, field.n);
+        (void)snprintf(to, max, "%.*s", SPAN_FMT(span_trim(span_sub(text, 0, span_find(text, '>')))));
+    }
+}
+
 static bool answer_arrives(struct demo *d, char *detail) {
     struct demo_delivery delivery;
     unsigned all = 0;
@@ -378,6 +432,7 @@ static bool answer_arrives(struct demo *d, char *detail) {
     bool right = delivery.tls && all > 0 && good == all;
     (void)say(detail, right, "over STARTTLS (%s), %u of %u DKIM signatures of " COMPANY " verify",
               delivery.tls ? delivery.tls_version : "none", good, all);
+    keep_address(buf_span(&delivery.message), SPAN("Reply-To:"), d->reply_to, sizeof d->reply_to);
     buf_free(&delivery.message);
     return right;
 }
@@ -396,6 +451,56 @@ static bool delivery_shown(struct demo *d, char *detail) {
             return sent;
         (void)usleep(100000);
     }
+}
+
+/* ---- somebody else claims to be the customer ---- */
+
+/* To the ticket's own address, in the customer's name, from a server that is not the customer's. */
+static enum sd_err send_claim(struct demo *d, char *reply, size_t reply_bytes) {
+    struct buf letter SD_CLEANUP(buf_free) = buf_new(65536);
+    char path[PATH_BYTES + 16];
+    (void)snprintf(path, sizeof path, "%s/claim.eml", d->dir);
+    reply[0] = 0;
+    enum sd_err err = demo_letter(&d->world, GENUINE, "Robin Meyer", d->reply_to, CLAIM,
+                                  "Please send everything to my new address.\n", false, &letter);
+    if (err == SD_OK)
+        err = demo_write_file(path, buf_span(&letter)); /* verify judges it again */
+    return err ? err
+               : demo_send(d->smtp_port, "mx.mailing.example", CLAIM_SENDER, d->reply_to, buf_span(&letter), reply,
+                           reply_bytes);
+}
+
+static bool claim_held(struct demo *d, char *detail) {
+    char reply[300];
+    if (send_claim(d, reply, sizeof reply) != SD_OK || reply[0] != '2')
+        return say(detail, false, "not taken: %s", reply);
+    json_t *list = NULL;
+    long status = 0;
+    json_t *item = wait_ticket(d, CLAIM, &list);
+    json_t *ticket = get(d->agent, &status, "/api/v1/tickets/%s", d->ticket);
+    size_t messages = json_array_size(json_object_get(ticket, "messages"));
+    bool good = item && strcmp(text_of(item, "state"), "review") == 0 && messages == 2;
+    (void)say(detail, good, "a ticket of its own, state %s; the customer's ticket has %zu messages as before",
+              text_of(item, "state"), messages);
+    json_decref(ticket);
+    json_decref(list);
+    return good;
+}
+
+static bool verify_claim(struct demo *d, char *detail) {
+    struct buf out SD_CLEANUP(buf_free) = buf_new(65536);
+    char zone[PATH_BYTES + 32], path[PATH_BYTES + 16];
+    (void)snprintf(zone, sizeof zone, "dns.local_data=%s/demo.zone", d->dir);
+    (void)snprintf(path, sizeof path, "%s/claim.eml", d->dir);
+    char *argv[] = {d->program,           "verify", "-c",         d->conf, "-o", zone, "--ip", "127.0.0.1", "--helo",
+                    "mx.mailing.example", "--from", CLAIM_SENDER, path,    NULL};
+    int status = demo_run(argv, &out);
+    json_t *verdict = json_loadb((const char *)out.p, out.n, 0, NULL);
+    bool good = status == 0 && strcmp(text_of(verdict, "disposition"), "review") == 0;
+    (void)say(detail, good, "sealdesk verify: %s, \"%s\"", text_of(verdict, "disposition"),
+              text_of(json_object_get(verdict, "trust"), "sentence"));
+    json_decref(verdict);
+    return good;
 }
 
 /* ---- the log proves it ---- */
@@ -439,13 +544,17 @@ const struct demo_chapter demo_story[] = {
     {"lookalike", "A mail from a look-alike domain is accepted", lookalike_mail},
     {"sign-in", "An agent signs in", sign_in_agent},
     {"ticket", "The genuine mail is a ticket, with its trust line", list_tickets},
+    {"first-contact", "It is known to be a first letter", first_contact},
     {"review", "The unverifiable mail waits in Review", held_for_review},
     {"flag", "The look-alike is flagged", lookalike_flagged},
+    {"imitator", "Who imitates the customer is flagged", imitator_flagged},
     {"read", "The agent reads the genuine mail", read_mail},
     {"refuse", "An agent of another queue sees nothing of it", other_agent_refused},
     {"answer", "The agent answers", answer_mail},
     {"delivered", "The answer arrives, encrypted and signed", answer_arrives},
     {"shown", "The ticket shows the delivery", delivery_shown},
+    {"claim", "A forged answer of the customer stays outside", claim_held},
+    {"verify", "The same letter, judged again by hand", verify_claim},
     {"audit-list", "The log says who did what", list_audit},
     {"audit-verify", "The log is proved whole", verify_audit},
 };

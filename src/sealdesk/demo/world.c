@@ -7,7 +7,7 @@
 
 /* Addresses and names of RFC 2606: they exist nowhere. */
 const char *const demo_domain_names[DEMO_DOMAINS] = {"customer.example", "bank.example", "mailing.example",
-                                                     "northwind-sh0p.example"};
+                                                     "northwind-sh0p.example", "cust0mer.example"};
 
 #define SELECTOR "demo"
 
@@ -40,6 +40,7 @@ enum sd_err demo_world_new(struct demo_world *ret) {
     put_domain(&world.zone, demo_domain_names[FORGED], "v=spf1 -all", "v=DMARC1; p=reject");
     put_domain(&world.zone, demo_domain_names[UNALIGNED], "v=spf1 ~all", "v=DMARC1; p=reject");
     put_domain(&world.zone, demo_domain_names[LOOKALIKE], "v=spf1 ip4:127.0.0.1 -all", NULL);
+    put_domain(&world.zone, demo_domain_names[IMITATOR], "v=spf1 ip4:127.0.0.1 -all", NULL);
     enum sd_err err = SD_OK;
     for (unsigned i = 0; i < DEMO_DOMAINS && err == SD_OK; i++)
         err = put_key(&world, (enum demo_domain)i);
