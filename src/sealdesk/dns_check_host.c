@@ -4,6 +4,7 @@
 #include "auth/auth.h"
 #include "auth/name.h"
 
+#include <limits.h>
 #include <string.h>
 
 static bool names_host(struct dns_check *check, const struct dns_answer *names) {
@@ -13,6 +14,11 @@ static bool names_host(struct dns_check *check, const struct dns_answer *names) 
             return true;
     }
     return false;
+}
+
+static struct span first_name(struct dns_check *check, const struct dns_answer *names) {
+    struct span name;
+    return names->count && dns_name_text(names->records[0], check->arena, &name) == SD_OK ? name : SPAN("nothing usable");
 }
 
 /* The host has the address, as that is where it came from: a PTR that names the host is confirmed (RFC 8601 §2.7.3). */
@@ -38,7 +44,8 @@ static void check_ptr(struct dns_check *check, const uint8_t ip[16], bool sends)
         dns_found(check, bad, "ptr-missing", address, line,
                   "it has no PTR record, and many receivers refuse mail from such addresses: ask your network's provider");
     else
-        dns_found(check, bad, "ptr-not-confirmed", address, line, "no name in its PTR records has this address");
+        dns_found(check, bad, "ptr-not-confirmed", address, line, "its PTR record names %.*s, which does not have this address",
+                  SPAN_FMT(first_name(check, &names)));
 }
 
 /* HOST:PORT, [V6]:PORT; empty for a unix socket, and when there is no relay. */
@@ -110,16 +117,27 @@ void dns_check_host(struct dns_check *check) {
 
 /* ---- MX ---- */
 
-/* The hosts as text, and whether ours is one of them. */
-static bool list_hosts(struct dns_check *check, const struct dns_answer *mx, struct buf *to) {
+static unsigned preference(struct span mx) {
+    return mx.n < 2 ? 0 : (unsigned)mx.p[0] << 8 | mx.p[1];
+}
+
+/* The hosts as text, and whether ours is one of them and among the most preferred (RFC 5321 §5.1: the lowest number). */
+static bool list_hosts(struct dns_check *check, const struct dns_answer *mx, struct buf *to, bool *ret_first) {
     bool here = false;
+    unsigned ours = UINT_MAX, lowest = UINT_MAX;
     for (size_t i = 0; i < mx->count; i++) {
         struct span host;
         if (mx->records[i].n < 3 || dns_name_text(span_from(mx->records[i], 2), check->arena, &host) != SD_OK)
             host = SPAN("a name that cannot be used");
-        here |= span_ieq(host, check->hostname);
+        unsigned at = preference(mx->records[i]);
+        lowest = at < lowest ? at : lowest;
+        if (span_ieq(host, check->hostname)) {
+            here = true;
+            ours = at < ours ? at : ours;
+        }
         buf_printf(to, "%s%.*s", i ? ", " : "", SPAN_FMT(host));
     }
+    *ret_first = here && ours == lowest;
     return here;
 }
 
@@ -127,9 +145,12 @@ void dns_check_mx(struct dns_check *check, struct span domain) {
     struct buf hosts SD_CLEANUP(buf_free) = buf_new(65536);
     struct span line = dns_to_publish(check, domain, "");
     struct dns_answer mx = dns_check_ask(check, domain, DNS_MX);
-    bool here = list_hosts(check, &mx, &hosts);
+    bool first = false, here = list_hosts(check, &mx, &hosts, &first);
     if (mx.outcome == DNS_TEMPFAIL)
         dns_found(check, SEVERITY_UNKNOWN, "mx-unknown", domain, SPAN_NONE, "the DNS did not say where mail for it goes");
+    else if (here && !first)
+        dns_found(check, *settings_text(check->settings, "upstream.id") ? SEVERITY_NOTE : SEVERITY_WARNING, "mx-not-first",
+                  domain, SPAN_NONE, "mail for it goes to another server before this one: %.*s", SPAN_FMT(buf_span(&hosts)));
     else if (here)
         dns_found(check, SEVERITY_OK, "mx-here", domain, SPAN_NONE, "mail for it comes to this server");
     else if (mx.count == 0)

@@ -199,7 +199,8 @@ static void check_inherited(struct dns_check *check, struct span domain, struct 
                                : found->record.sp != DMARC_NO_POLICY ? found->record.sp
                                                                      : found->record.p;
     if (walk.cut_short)
-        dns_found(check, SEVERITY_UNKNOWN, "dmarc-unknown", name, SPAN_NONE, "the DNS did not answer for its parents' records");
+        dns_found(check, SEVERITY_UNKNOWN, "dmarc-unknown", name, line,
+                  "it has no DMARC record, and whether one of a parent applies is not known: the DNS did not answer");
     else if (!found)
         dns_found(check, SEVERITY_WRONG, "dmarc-missing", name, line,
                   "there is no DMARC record: receivers are not told what to do with forgeries");

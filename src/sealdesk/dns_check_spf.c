@@ -87,7 +87,7 @@ void dns_check_spf(struct dns_check *check, struct span domain) {
         dns_found(check, SEVERITY_WRONG, "spf-missing", domain, line, "it has no SPF record: anybody can send in its name");
     else if (count > 1)
         dns_found(check, SEVERITY_WRONG, "spf-several", domain, line,
-                  "it has %zu SPF records, and then none counts (RFC 7208 §4.5): keep one", count);
+                  "it has %zu SPF records, and then none counts (RFC 7208 §4.5): publish one, with the terms of all", count);
     else
         check_record(check, domain, text);
 }
