@@ -22,6 +22,7 @@ static void warn_swap(FILE *to) {
 
 static void warn_all(const struct settings *settings, FILE *to) {
     warn_swap(to);
+    gates_warn(settings, to);
     if (!*settings_text(settings, "smtp.tls_cert"))
         (void)fprintf(to, "smtp.tls_cert is not set: senders cannot encrypt\n");
 }

@@ -18,10 +18,17 @@ static const char conf_head[] =
     "\n# What a message may do, by what is known about its sender: \"verified\" (SPF or DKIM proves the domain it names),\n"
     "# \"unverified\" (nothing proves it, nothing is against it), \"failed\" (it claims what it is not). \"none\": nobody "
     "may.\n"
-    "# A message that is held in Review passes no gate, whatever its level. `sealdesk check` prints this as a table.\n"
+    "# A message that is held in Review passes no gate but review, whatever its level. `sealdesk check` prints this as a "
+    "table.\n"
     "gates {\n";
 
 static const char trust_section[] =
+    "\n# Is another mail server of yours in front of this one? What it says about senders is believed: it must write\n"
+    "# Authentication-Results for every message, and remove those of its own id that come from outside.\n"
+    "# upstream {\n"
+    "#     id        = \"mx.acme.example\"   # the first word of its Authentication-Results\n"
+    "#     addresses = \"192.0.2.10\"        # where it connects from\n"
+    "# }\n"
     "\n# What you know about senders and the checks cannot. Lists are comma-separated; all are empty by default.\n"
     "trust {\n"
     "    # protected_domains = \"partner.example\"                  # nobody may imitate these, besides your own\n"
@@ -68,6 +75,25 @@ void gates_put_table(const struct settings *settings, struct buf *to) {
             buf_printf(to, "  %*s", -(k + 1 < SD_COUNT(columns)) * LEVEL_WIDTH, levels >> columns[k] & 1 ? "yes" : "no");
         buf_byte(to, '\n');
     }
+}
+
+/* The gates that take a message's word for who wrote it. */
+static const char *const by_identity[] = {"customer", "auto_answer", "add_people"};
+
+void gates_warn(const struct settings *settings, FILE *to) {
+    unsigned taken = 0; /* levels that may open a ticket, at least in Review */
+    for (size_t i = 0; i < SD_COUNT(gates); i++) {
+        unsigned levels = 0;
+        if (!read_levels(settings, i, &levels))
+            continue;
+        if (strcmp(gates[i].key, "open") == 0 || strcmp(gates[i].key, "review") == 0)
+            taken |= levels;
+        for (size_t k = 0; k < SD_COUNT(by_identity); k++)
+            if (strcmp(gates[i].key, by_identity[k]) == 0 && levels >> TRUST_FAILED & 1)
+                (void)fprintf(to, "%s lets forgeries (failed) %s\n", gates[i].setting, gates[i].meaning);
+    }
+    if (taken == 0)
+        (void)fprintf(to, "gates.open and gates.review let nobody in: all mail is quarantined\n");
 }
 
 void gates_put_json(const struct settings *settings, struct json_out *j) {

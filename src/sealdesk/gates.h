@@ -5,6 +5,8 @@
 #include "core/json_out.h"
 #include "sealdesk/settings.h"
 
+#include <stdio.h>
+
 /* Sections gates and trust of a new file, with the defaults. */
 void gates_put_conf(struct buf *to);
 
@@ -12,5 +14,8 @@ void gates_put_conf(struct buf *to);
 void gates_put_table(const struct settings *settings, struct buf *to);
 /* "gates": [{"gate", "meaning", "verified", "unverified", "failed"} …] */
 void gates_put_json(const struct settings *settings, struct json_out *j);
+
+/* One line for each gate that lets a forgery do what only a known sender may, and when all mail would be quarantined. */
+void gates_warn(const struct settings *settings, FILE *to);
 
 #endif

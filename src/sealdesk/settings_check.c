@@ -124,6 +124,8 @@ unsigned settings_check(const struct settings *s, FILE *to) {
     n += check_listen(s, "desk.listen", false, to, &desk_public);
     n += check_tls(s, "smtp", to);
     n += check_tls(s, "desk", to);
+    if (strcmp(settings_text(s, "smtp.listen"), settings_text(s, "desk.listen")) == 0)
+        n += settings_problem(to, "smtp.listen and desk.listen are the same: give each a port of its own");
     if (desk_public && !*settings_text(s, "desk.tls_cert"))
         n += settings_problem(
             to,

@@ -49,6 +49,7 @@ static const struct list {
     bool (*good)(struct span element);
     const char *expected;
 } lists[] = {
+    {"main.domains", name_is_domain, "domains (international ones as xn--…)"},
     {"trust.protected_domains", name_is_domain, "domains (international ones as xn--…)"},
     {"trust.trusted_sealers", name_is_domain, "domains (international ones as xn--…)"},
     {"trust.refused_senders", is_address_or_domain, "addresses and domains"},
@@ -56,6 +57,11 @@ static const struct list {
     {"trust.protected_names", is_protected_name, "names, with 'NAME <ADDRESS>' or without an address"},
     {"upstream.addresses", is_network, "addresses and networks such as 192.0.2.0/24 without bits behind the prefix"},
 };
+
+/* Anybody could then say who was verified, or be excused as a forwarder. */
+static bool is_everywhere(struct span text) {
+    return span_ends(text, SPAN("/0"));
+}
 
 static unsigned check_list(const struct settings *s, const struct list *list, FILE *to) {
     struct span_split split = span_split_start(span_cstr(settings_text(s, list->key)));
@@ -65,7 +71,9 @@ static unsigned check_list(const struct settings *s, const struct list *list, FI
         part = span_trim(part);
         if (part.n == 0)
             continue;
-        if (!list->good(part))
+        if (is_everywhere(part))
+            n += settings_problem(to, "%s: \"%.*s\" is the whole world: name the hosts", list->key, SPAN_FMT(part));
+        else if (!list->good(part))
             n += settings_problem(to, "%s: \"%.*s\" is wrong: expected %s, comma-separated", list->key, SPAN_FMT(part),
                                   list->expected);
         if (++count == LIST_MAX + 1)
@@ -118,8 +126,8 @@ static unsigned check_gates(const struct settings *s, FILE *to) {
         unsigned levels;
         struct span wrong;
         if (policy_levels(span_cstr(settings_text(s, keys[i])), &levels, &wrong) != SD_OK)
-            n += settings_problem(to, "%s: \"%.*s\" is no trust level: expected verified, unverified, failed, or none", keys[i],
-                                  SPAN_FMT(wrong));
+            n += settings_problem(to, "%s: \"%.*s\" is no trust level: expected verified, unverified and failed, or none alone",
+                                  keys[i], SPAN_FMT(wrong));
     }
     return n;
 }

@@ -96,7 +96,9 @@ static void the_check_sees_what_does_not_fit(SD_UNUSED void **state) {
     assert_int_equal(problems("smtp.tls_cert=/etc/passwd"), 1);
     assert_int_equal(problems("inspect.workers=0"), 1);
     assert_int_equal(problems("main.hostname="), 1);
-    assert_int_equal(problems("main.domains=a.example"), 1); /* billing's domain is not ours any more */
+    assert_int_equal(problems("smtp.listen=127.0.0.1:8025"), 1);       /* the desk's */
+    assert_int_equal(problems("main.domains=a.example b.example"), 3); /* no domain, and both queues are in none */
+    assert_int_equal(problems("main.domains=a.example"), 1);           /* billing's domain is not ours any more */
 }
 
 static void every_element_about_senders_is_read(SD_UNUSED void **state) {
@@ -127,6 +129,8 @@ static void every_element_about_senders_is_read(SD_UNUSED void **state) {
                                         "trust.protected_names=Jane <jane>",
                                         "trust.forwarders=192.0.2.1/24",
                                         "trust.forwarders=192.0.2.300",
+                                        "trust.forwarders=0.0.0.0/0",
+                                        "trust.forwarders=::/0",
                                         "trust.refused_senders=@b.example",
                                         "trust.review_at=4294967296",
                                         "upstream.id=mx.a.example",
@@ -158,6 +162,30 @@ static void gates_have_one_default(SD_UNUSED void **state) {
     settings_free(&written);
 }
 
+/* What gates_warn() says with one setting replaced. */
+static bool warns(const char *override, const char *part) {
+    struct settings *s = NULL;
+    char *text = NULL;
+    size_t n = 0;
+    FILE *to = open_memstream(&text, &n);
+    assert_non_null(to);
+    assert_int_equal(load(good, override, &s), SD_OK);
+    gates_warn(s, to);
+    assert_int_equal(fclose(to), 0);
+    bool found = part ? strstr(text, part) != NULL : n > 0;
+    free(text);
+    settings_free(&s);
+    return found;
+}
+
+static void gates_that_let_forgeries_in_are_named(SD_UNUSED void **state) {
+    assert_false(warns(NULL, NULL));
+    assert_false(warns("gates.append=verified, unverified, failed", NULL)); /* a choice: it stays marked as failed */
+    assert_false(warns("gates.review=none", NULL));
+    assert_true(warns("gates.customer=verified, failed", "gates.customer lets forgeries"));
+    assert_true(warns("gates.auto_answer=failed", "gates.auto_answer lets forgeries"));
+}
+
 static void the_table_says_who_may(SD_UNUSED void **state) {
     struct settings *s = NULL;
     struct buf table = buf_new(65536);
@@ -178,6 +206,7 @@ int main(void) {
                                        cmocka_unit_test(the_check_sees_what_does_not_fit),
                                        cmocka_unit_test(every_element_about_senders_is_read),
                                        cmocka_unit_test(gates_have_one_default),
+                                       cmocka_unit_test(gates_that_let_forgeries_in_are_named),
                                        cmocka_unit_test(the_table_says_who_may)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
