@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define JUDGE_MS 60000
 
@@ -134,13 +135,17 @@ static void put_crlf(struct span file, struct buf *to) {
 
 static enum sd_err read_letter(const char *path, struct buf *to) {
     struct buf file SD_CLEANUP(buf_free) = buf_new(2 * LIMIT_MESSAGE_BYTES);
+    struct stat st;
     enum sd_err err = file_read(strcmp(path, "-") == 0 ? "/dev/stdin" : path, &file);
-    if (err) {
+    if (err == SD_OK)
+        put_crlf(buf_span(&file), to);
+    if (err == SD_ERR_LIMIT || (err == SD_OK && buf_err(to)))
+        (void)fprintf(stderr, "%s: too large: the door takes at most %zu bytes\n", path, (size_t)LIMIT_MESSAGE_BYTES);
+    else if (err && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        (void)fprintf(stderr, "%s: is a directory, not a message\n", path);
+    else if (err)
         (void)fprintf(stderr, "%s: %s\n", path, sd_err_text(err));
-        return err;
-    }
-    put_crlf(buf_span(&file), to);
-    return buf_err(to);
+    return err ? err : buf_err(to);
 }
 
 static enum sd_err ask(struct supervisor *s, const struct inspect_judge_req *req, int *ret_status) {
@@ -205,8 +210,9 @@ int cmd_verify(int argc, char **argv) {
     }
     if (!parse_at(o.at, &received_ms) || !good_tls(o.tls))
         return EXIT_USAGE;
-    if (o.file && read_letter(o.file, &letter) != SD_OK)
-        return EXIT_NO;
+    enum sd_err err = o.file ? read_letter(o.file, &letter) : SD_OK;
+    if (err)
+        return err == SD_ERR_LIMIT ? EXIT_NO : EXIT_USAGE; /* the door refuses what is too large; the rest it never saw */
     (void)signal(SIGPIPE, SIG_IGN);
     struct span from = without_brackets(span_cstr(o.from));
     struct inspect_judge_req req = {.ip = span_of(ip, 16),

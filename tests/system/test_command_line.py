@@ -99,6 +99,21 @@ def test_verify_judges_as_of_a_time_and_a_hop(world):
         assert done.returncode == 2 and wrong[0] in done.stderr, wrong
 
 
+def test_verify_says_why_it_cannot_judge_a_file(tmp_path):
+    big = tmp_path / "big.eml"
+    big.write_bytes(b"From: a@b.example\r\n\r\n" + b"x" * 76 * 400_000)
+    for path, status, part in ((big, 1, "too large"), (tmp_path, 2, "is a directory"), (tmp_path / "gone.eml", 2, "not there")):
+        done = run("verify", "--ip", "127.0.0.1", "--helo", "x", "--from", "a@b.example", path)
+        assert done.returncode == status and part in done.stderr and done.stdout == "", done
+
+
+def test_check_warns_of_gates_that_let_forgeries_in(office):
+    done = office.cli("check", "--json", "-o", "gates.customer=verified, failed", "-o", "gates.open=none", "-o", "gates.review=none")
+    warnings = json.loads(done.stdout)["warnings"]
+    assert done.returncode == 0 and any(w.startswith("gates.customer lets forgeries") for w in warnings), done
+    assert any("all mail is quarantined" in w for w in warnings)
+
+
 def test_verify_takes_settings_without_a_file(world):
     where = {"sender": "bounce@customer.example", "message": desk.letter(sender="boss@dmarcfail.example")}
     _, held = verify(world.zone(), **where)
