@@ -10,7 +10,7 @@ static void write_and_read_back(struct span word, struct arena *arena) {
                                .dkim = &dkim,
                                .dkim_count = 1,
                                .trust_domain = word};
-    struct buf field SD_CLEANUP(buf_free) = buf_new(65536);
+    struct buf field SD_CLEANUP(buf_free) = buf_new(AUTHRES_MAX_BYTES - 2); /* as large as the judge writes it at most */
     struct mail_header header;
     struct span body, id;
     mail_ambiguities ambiguities = 0;

@@ -59,7 +59,8 @@
     X(CHARSET_BROKEN, "charset-broken", N, "Text is not valid in the character set it names.")                                 \
     X(CHARSET_MULTIPLE, "charset-multiple", N, "A part names more than one character set.")                                    \
     X(PARTIAL, "message-partial", S, "The message is one piece of a split message (message/partial) or an external body.")     \
-    X(UNSIGNED_TAIL, "unsigned-tail", N, "A DKIM signature covers only the beginning of the text (l=); the rest is anybody's.")  \
+    X(UNSIGNED_TAIL, "unsigned-tail", N,                                                                                       \
+      "A DKIM signature covers only the beginning of the text (l=); the rest is anybody's.")                                   \
     X(UUENCODE, "uuencode", N, "The text contains a uuencoded file.")
 
 enum mail_ambiguity {
