@@ -68,6 +68,18 @@ def check_each_once(office, accepted):
     subjects = all_subjects(office, alice)
     assert len(accepted) > 10
     assert [s for s in accepted if subjects.count(s) != 1] == []
+    check_who_sent_them(office)
+
+
+def check_who_sent_them(office):
+    """Each letter has its one row about who sent it, and the count of what is known of the customer misses and doubles none."""
+    with sqlite3.connect(office.folder / "store" / "store.db", timeout=20) as db:
+        rows = db.execute("select m.object, m.ticket, m.trust, t.ticket, t.trust, t.known, t.as_customer from message m"
+                          " left join message_trust t on t.object = m.object where m.direction = 1").fetchall()
+        [(alone,)] = db.execute("select count(*) from message_trust where object not in (select object from message)").fetchall()
+    assert alone == 0 and len(rows) > 10
+    assert [r for r in rows if (r[1], r[2]) != (r[3], r[4]) or r[6] != 1] == []
+    assert sorted(r[5] for r in rows) == list(range(len(rows)))
 
 
 def test_no_accepted_mail_is_lost_when_any_role_is_killed(own_office, world):

@@ -1,5 +1,6 @@
 """What each trust level may do, by the real doors: the reply path, the bounce path, the forward, the automatic answer."""
 import email
+import sqlite3
 
 import pytest
 
@@ -16,6 +17,8 @@ def gated(tmp_path_factory):
     world.domain("nonefail.example", spf="v=spf1 ~all", dmarc="v=DMARC1; p=none")
     world.domain("bigcustomer.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
     world.domain("bigcustorner.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
+    world.domain("firstbank.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
+    world.domain("firsthank.example", spf="v=spf1 ip4:127.0.0.1 -all", dmarc="v=DMARC1; p=reject")
     office = desk.Office(tmp_path_factory.mktemp("gated") / "d", world)
     office.start()
     office.sink = desk.Sink(office.mx_port, world)
@@ -214,6 +217,45 @@ def test_a_known_name_from_a_new_address(gated):
     assert gated.send(mail, sender="r.roundabout@plain.example")[0] == 250
     _, trust = trust_of(gated, alice, "robin's new address")
     assert {"known-name", "first-contact"} <= set(ids(trust))
+
+
+def test_who_wrote_first_does_not_make_an_imitation_of_the_other(gated):
+    """The imitation came first: the genuine correspondent is warned of, not held, and can be answered."""
+    alice, world = gated.sign_in("alice@desk.example"), gated.world
+    for sender, subject in (("ann@firstbank.example", "the imitation"), ("ann@firsthank.example", "the genuine one")):
+        mail = letter(sender=sender, subject=subject, name="Ann Able")
+        assert gated.send(signed(world, mail, sender.split("@")[1]), sender=sender)[0] == 250
+        gated.ticket_with(alice, subject)
+    ticket, trust = trust_of(gated, alice, "the genuine one")
+    assert ticket["state"] == "open" and {"lookalike-known", "known-name"} <= set(ids(trust))
+    assert messages(gated, alice, ticket)[0]["disposition"] == "flag"
+    assert gated.reply(alice, ticket["id"], "Hello.").status_code == 202
+
+
+def test_a_stranger_who_is_named_in_a_forged_request_is_refused_in_words(gated):
+    """Whoever alters the store so that the answer would go to a stranger is stopped by the keeper; the agent reads why."""
+    alice, ticket, ours = conversation(gated, "gate: store says so")
+    mail = letter(sender="mallory@partner.example", subject="Re: gate: store says so", to=ours["Reply-To"])
+    assert gated.send(signed(gated.world, mail, "partner.example"), sender="mallory@partner.example",
+                      to=(ours["Reply-To"],))[0] == 250
+    wait_for(lambda: len(messages(gated, alice, ticket)) == 3)
+    stranger = messages(gated, alice, ticket)[-1]["id"]
+    with sqlite3.connect(gated.folder / "store" / "store.db", timeout=20) as db:
+        assert db.execute("update message_trust set as_customer = 1, signals = 0, known = 99 where object = ?",
+                          (bytes.fromhex(stranger),)).rowcount == 1
+        db.commit()
+    refused = gated.reply(alice, ticket["id"], "For the customer only.")
+    assert refused.status_code in (409, 422, 403), refused.text
+    assert "part" in refused.json()["detail"], refused.text
+    assert not [m for m in gated.sink.messages if b"For the customer only." in m["bytes"]]
+
+
+def test_who_sees_no_ticket_searches_no_domain(gated):
+    sam = gated.sign_in("sam@desk.example")
+    answer = gated.get(sam, "/tickets", params={"domain": "partner.example"})
+    assert answer.status_code in (200, 403, 404) and not answer.json().get("items")
+    refused = [r for r in gated.audit() if r["action"] == "search" and r["outcome"] == "refused"]
+    assert refused and "partner.example" not in str(refused)
 
 
 def test_lists_are_searched_by_level_signal_and_domain(gated):
