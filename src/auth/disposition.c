@@ -259,6 +259,8 @@ static struct span heaviest(const struct auth_judgement *j, const struct auth_po
 }
 
 static struct span reason_of(const struct rule *rule, const struct facts *f) {
+    if (rule->applies == always && f->j->signals)
+        return SPAN("Nothing weighs enough against it.");
     if (rule->reason)
         return span_cstr(rule->reason);
     return rule->applies == explained ? f->j->override.reason : heaviest(f->j, f->policy);

@@ -13,7 +13,8 @@ static bool has_signal(uint64_t signals, enum auth_signal signal) {
 /* ---- the line ---- */
 
 static enum acquaintance acquaintance_of(const struct message_row *row) {
-    if (row->direction == DIRECTION_OUT)
+    /* What is known is the address's; whoever failed to be its owner must not borrow it. */
+    if (row->direction == DIRECTION_OUT || row->trust == TRUST_FAILED)
         return ACQUAINTANCE_NOTHING;
     if (row->known > 0 && row->known_since_ms > 0)
         return ACQUAINTANCE_KNOWN;

@@ -118,6 +118,14 @@ static void what_the_keeper_made_stricter_has_its_own_reason(void **state) {
     assert_true(fixture_says(f, "\"disposition_reason\":\"Nothing speaks against it.\""));
 }
 
+static void who_failed_borrows_no_acquaintance(void **state) {
+    struct fixture *f = *state;
+    struct fixture_sender failed = known;
+    failed.trust = TRUST_FAILED;
+    assert_true(message_says(f, &failed, "customer.example" DOT "TLS 1.3\""));
+    assert_true(fixture_says(f, "\"known\":null"));
+}
+
 static void behind_our_own_server_the_hop_says_nothing(void **state) {
     struct fixture *f = *state;
     struct fixture_sender relayed = known;
@@ -358,6 +366,7 @@ int main(void) {
         TEST(a_stranger_in_clear),
         TEST(what_is_not_known_is_not_said),
         TEST(what_the_keeper_made_stricter_has_its_own_reason),
+        TEST(who_failed_borrows_no_acquaintance),
         TEST(behind_our_own_server_the_hop_says_nothing),
         TEST(damaged_cards_do_not_break_the_answer),
         TEST(tickets_are_found_by_who_wrote),

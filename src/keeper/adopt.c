@@ -72,17 +72,27 @@ static void answer_again(struct letter *letter, const struct object_row *row) {
     memcpy(letter->ticket, row->ticket, ID_BYTES);
 }
 
-/* What the keeper came to by itself: its signals, and the gate that was shut. */
+#define FINDINGS_MAX_BYTES 200 /* a record has room for no more (LEAF_LISTED_MAX) */
+
+static void put_finding(struct buf *to, const char *word) {
+    struct span text = span_cstr(word);
+    if (to->n + text.n + 1 <= FINDINGS_MAX_BYTES)
+        buf_printf(to, "%s%s", to->n ? "," : "", word);
+}
+
+/* Why it became what it is: the gate that was shut, the keeper's signals, then the inspector's. */
 static void put_findings(const struct letter *letter, struct buf *to) {
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        if (letter->found >> s & 1)
-            buf_printf(to, "%s%s", to->n ? "," : "", auth_signal_id(s));
+    const uint64_t seen[] = {letter->found, letter->facts.signals & ~letter->found};
     if (letter->shut)
-        buf_printf(to, "%s%s", to->n ? "," : "", letter->shut);
+        put_finding(to, letter->shut);
+    for (size_t i = 0; i < SD_COUNT(seen); i++)
+        for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+            if (seen[i] >> s & 1)
+                put_finding(to, auth_signal_id(s));
 }
 
 static void put_received(struct records *records, const struct letter *letter) {
-    struct buf findings SD_CLEANUP(buf_free) = buf_new(256);
+    struct buf findings SD_CLEANUP(buf_free) = buf_new(FINDINGS_MAX_BYTES);
     struct leaf leaf = {.actor = ACTOR_SYSTEM,
                         .action = "received",
                         .object = "letter",
