@@ -2,25 +2,11 @@
 
 #include <string.h>
 
-struct span span_of(const void *p, size_t n) {
-    return (struct span){p, n};
-}
-
-struct span span_cstr(const char *text) {
-    return text ? span_of(text, strlen(text)) : SPAN_NONE;
-}
-
 static uint8_t lower(uint8_t c) {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
-bool span_eq(struct span a, struct span b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool span_ieq(struct span a, struct span b) {
-    if (a.n != b.n)
-        return false;
+bool span_ieq_letters(struct span a, struct span b) {
     for (size_t i = 0; i < a.n; i++)
         if (lower(a.p[i]) != lower(b.p[i]))
             return false;
@@ -44,30 +30,12 @@ int span_cmp(struct span a, struct span b) {
     return a.n < b.n ? -1 : a.n > b.n;
 }
 
-bool span_starts(struct span s, struct span prefix) {
-    return s.n >= prefix.n && span_eq(span_sub(s, 0, prefix.n), prefix);
-}
-
-bool span_ends(struct span s, struct span suffix) {
-    return s.n >= suffix.n && span_eq(span_from(s, s.n - suffix.n), suffix);
-}
-
 bool span_istarts(struct span s, struct span prefix) {
     return s.n >= prefix.n && span_ieq(span_sub(s, 0, prefix.n), prefix);
 }
 
 bool span_iends(struct span s, struct span suffix) {
     return s.n >= suffix.n && span_ieq(span_from(s, s.n - suffix.n), suffix);
-}
-
-struct span span_sub(struct span s, size_t from, size_t n) {
-    if (from >= s.n)
-        return SPAN_NONE;
-    return span_of(s.p + from, n < s.n - from ? n : s.n - from);
-}
-
-struct span span_from(struct span s, size_t from) {
-    return span_sub(s, from, SIZE_MAX);
 }
 
 size_t span_find(struct span s, uint8_t byte) {

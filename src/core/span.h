@@ -4,11 +4,15 @@
  * A span owns nothing and is never NUL-terminated: bytes from outside stay spans. It is valid as long as what it borrows from.
  * The reader has a sticky error: after the first failure every read gives zero or an empty span; check once at the end with
  * reader_end(), which also fails when bytes are left over.
+ *
+ * What every parser does for every few bytes is inline: judging a letter calls it tens of thousands of times.
  */
 #ifndef SD_CORE_SPAN_H
 #define SD_CORE_SPAN_H
 
 #include "core/err.h"
+
+#include <string.h>
 
 struct span {
     const uint8_t *p; /* may be NULL when n is 0 */
@@ -20,24 +24,52 @@ struct span {
 #define SPAN_NONE ((struct span){NULL, 0})
 
 /* printf("%.*s", SPAN_FMT(s)): for our own text only, never for bytes from outside. */
-#define SPAN_FMT(s) (int)(s).n, (const char *)(s).p
+#define SPAN_FMT(s) (int)(s).n, ((s).n ? (const char *)(s).p : "")
 
-struct span span_of(const void *p, size_t n);
-struct span span_cstr(const char *text); /* NULL gives an empty span */
+static inline struct span span_of(const void *p, size_t n) {
+    return (struct span){(const uint8_t *)p, n};
+}
 
-bool span_eq(struct span a, struct span b);
-bool span_ieq(struct span a, struct span b);       /* ASCII case-insensitive */
+/* NULL gives an empty span. */
+static inline struct span span_cstr(const char *text) {
+    return text ? span_of(text, strlen(text)) : SPAN_NONE;
+}
+
+/* [from, from+n) clipped to s; never reads outside. */
+static inline struct span span_sub(struct span s, size_t from, size_t n) {
+    if (from >= s.n)
+        return SPAN_NONE;
+    return span_of(s.p + from, n < s.n - from ? n : s.n - from);
+}
+
+static inline struct span span_from(struct span s, size_t from) {
+    return span_sub(s, from, SIZE_MAX);
+}
+
+static inline bool span_eq(struct span a, struct span b) {
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+bool span_ieq_letters(struct span a, struct span b); /* of equal length */
+
+/* ASCII case-insensitive. */
+static inline bool span_ieq(struct span a, struct span b) {
+    return a.n == b.n && span_ieq_letters(a, b);
+}
+
 bool span_eq_secret(struct span a, struct span b); /* constant time for equal lengths */
 int span_cmp(struct span a, struct span b);        /* memcmp order, shorter first */
 
-bool span_starts(struct span s, struct span prefix);
-bool span_ends(struct span s, struct span suffix);
+static inline bool span_starts(struct span s, struct span prefix) {
+    return s.n >= prefix.n && span_eq(span_sub(s, 0, prefix.n), prefix);
+}
+
+static inline bool span_ends(struct span s, struct span suffix) {
+    return s.n >= suffix.n && span_eq(span_from(s, s.n - suffix.n), suffix);
+}
+
 bool span_istarts(struct span s, struct span prefix);
 bool span_iends(struct span s, struct span suffix);
-
-/* [from, from+n) clipped to s; never reads outside. */
-struct span span_sub(struct span s, size_t from, size_t n);
-struct span span_from(struct span s, size_t from);
 
 /* Index of the first match, or s.n when there is none. */
 size_t span_find(struct span s, uint8_t byte);
