@@ -2,6 +2,8 @@
  */
 #include "mail/header.h"
 
+#include <string.h>
+
 #include "core/limits.h"
 #include "mail/lex.h"
 
@@ -58,19 +60,28 @@ static void continue_field(struct field_reader *r, struct lex_line line, struct 
 
 /* More than there can be fields, so that one array is enough. */
 static size_t count_starts(struct span bytes, size_t max) {
-    struct lex_line line;
     size_t count = 0;
-    for (size_t at = 0; count < max && lex_line(bytes, &at, &line) && line.text.n;)
-        count += !lex_is_wsp(line.text.p[0]);
+    for (size_t at = 0, n; count < max && at < bytes.n; at += n + 1) {
+        const uint8_t *line = bytes.p + at;
+        n = span_find(span_from(bytes, at), '\n');
+        if (n == 0 || (n == 1 && line[0] == '\r'))
+            break;
+        count += !lex_is_wsp(line[0]);
+    }
     return count;
 }
 
 static mail_ambiguities odd_bytes(struct span bytes) {
     mail_ambiguities seen = span_find(bytes, 0) < bytes.n ? AMBIGUITY(HEADER_NUL) : 0;
-    uint8_t bits = 0;
-    for (size_t i = 0; i < bytes.n; i++)
+    uint64_t bits = 0, eight;
+    size_t i = 0;
+    for (; i + sizeof eight <= bytes.n; i += sizeof eight) {
+        memcpy(&eight, bytes.p + i, sizeof eight);
+        bits |= eight;
+    }
+    for (; i < bytes.n; i++)
         bits |= bytes.p[i];
-    return seen | (bits & 0x80 ? AMBIGUITY(HEADER_8BIT) : 0);
+    return seen | (bits & UINT64_C(0x8080808080808080) ? AMBIGUITY(HEADER_8BIT) : 0);
 }
 
 static size_t read_lines(struct field_reader *r, struct span bytes) {

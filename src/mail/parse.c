@@ -63,9 +63,11 @@ static struct boundary_hit find_boundary(const struct parser *p, struct span tex
     return near;
 }
 
-/* End of the header that starts at `at`: behind its empty line, or at a boundary line of what is around it. */
+/* Not before the end of the header that starts at `at`: behind its empty line, or at a boundary line of what is around it. */
 static size_t header_end(const struct parser *p, size_t at) {
     struct lex_line line;
+    if (p->open == 0)
+        return p->bytes.n; /* no boundary yet: the header's reader finds the empty line */
     while (lex_line(p->bytes, &at, &line)) {
         if (line.text.n == 0)
             return line.next;
@@ -208,9 +210,52 @@ static void note_line(struct parser *p, struct lex_line line, bool is_boundary) 
         p->seen |= AMBIGUITY(UUENCODE);
 }
 
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static bytes16 load16(const uint8_t *p) {
+    bytes16 v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+#define BLOCK_LOOKS_AT (sizeof(bytes16) + 4)
+
+/* Among the first 16 of BLOCK_LOOKS_AT bytes a bare CR or LF, or the end of a line before "--" or "b?g" (of "begin")? The LF is
+ * at one place behind the CR, so each pair of neighbours is asked whether it has one of them without the other. */
+static bool block_needs_reading(const uint8_t *p) {
+    const bytes16 first = load16(p), second = load16(p + 1), third = load16(p + 2);
+    const bytes16 line_end = (bytes16)(second == '\n');
+    const bytes16 bare = (bytes16)(first == '\r') ^ line_end;
+    const bytes16 hyphens = (bytes16)(third == '-') & (bytes16)(load16(p + 3) == '-');
+    const bytes16 begin = (bytes16)(third == 'b') & (bytes16)(load16(p + 4) == 'g');
+    const bytes16 found = bare | (line_end & (hyphens | begin));
+    uint64_t halves[2];
+    memcpy(halves, &found, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
+/*
+ * From the start of a line in the text of a part: where the next line starts that find_boundary or note_line could say anything
+ * about, or a line before it. Nearly all of a message is passed here, 16 bytes at a time.
+ */
+static size_t skip_text(struct span bytes, size_t at) {
+    size_t i = at;
+    if (at >= bytes.n || bytes.p[at] == '-' || bytes.p[at] == 'b' || bytes.p[at] == '\n')
+        return at;
+    while (bytes.n - i >= BLOCK_LOOKS_AT && !block_needs_reading(bytes.p + i))
+        i += sizeof(bytes16);
+    struct span passed = span_sub(bytes, at, i - at);
+    size_t last = span_rfind(passed, '\n');
+    return last < passed.n ? at + last + 1 : at;
+}
+
 static enum sd_err read_body(struct parser *p, size_t at) {
     struct lex_line line;
-    while (lex_line(p->bytes, &at, &line)) {
+    for (;;) {
+        if (!p->stack[p->open - 1].boundary.n) /* within a multipart, all that is not in its parts matters */
+            at = skip_text(p->bytes, at);
+        if (!lex_line(p->bytes, &at, &line))
+            break;
         struct boundary_hit hit = find_boundary(p, line.text);
         note_line(p, line, hit.kind != BOUNDARY_NONE);
         if (!hit.kind)

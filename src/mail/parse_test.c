@@ -179,12 +179,63 @@ static void a_part_header_ends_at_a_boundary(void **state) {
     assert_severe(p.m.ambiguities, 0);
 }
 
+static const char plain[] = "Some words\r\n-b\r\nbag\r\nbe g\r\n\r\nas they are written by most, on a longer line.\r\n";
+#define PLAIN_BYTES (sizeof plain - 1)
+
+/* Text without anything in it, then what is looked for, then text again; at every place of a block and near both ends. */
+static mail_ambiguities seen_in_text(size_t before, const char *odd, size_t after) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(4096);
+    buf_text(&text, MAIL_HEAD "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n");
+    buf_put(&text, span_from(span_cstr(plain), PLAIN_BYTES - before));
+    buf_text(&text, odd);
+    buf_put(&text, span_sub(span_cstr(plain), 0, after));
+    struct parsed p SD_CLEANUP(parsed_free) = parse_bytes(buf_span(&text));
+    return p.m.ambiguities;
+}
+
+/* A CRLF cut in two would be odd itself. */
+static bool splits_line_end(size_t at) {
+    return at < PLAIN_BYTES && plain[at] == '\n';
+}
+
+static void every_line_is_looked_at(void **state) {
+    (void)state;
+    const mail_ambiguities asked = AMBIGUITY(BODY_CR) | AMBIGUITY(UUENCODE) | AMBIGUITY(BOUNDARY_LINE) |
+                                   AMBIGUITY(BOUNDARY_OPEN) | AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
+    static const struct {
+        const char *odd;
+        mail_ambiguities seen;
+    } cases[] = {
+        {"words", AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\n--y\r\n", AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\nbegin 64 a\r\n", AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\nbegin 644 a.exe\r\n", AMBIGUITY(UUENCODE) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"a\rb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"a\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"a\r\r\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"a\r--x", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_LINE) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\n--xy\r\n", AMBIGUITY(BOUNDARY_LINE) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\n--x\r\n\r\nnext", AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\n--x--\r\n", 0},
+    };
+    for (size_t i = 0; i < SD_COUNT(cases); i++)
+        for (size_t before = 0; before < 70; before++)
+            for (size_t after = 0; after < (cases[i].seen ? 40 : 1); after++) {
+                if (splits_line_end(PLAIN_BYTES - before) || splits_line_end(after))
+                    continue;
+                mail_ambiguities seen = seen_in_text(before, cases[i].odd, after) & asked;
+                if (seen != cases[i].seen)
+                    fail_msg("case %zu, %zu before, %zu after: %llx", i, before, after, (unsigned long long)seen);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_simple_message),        cmocka_unit_test(nested_parts),
         cmocka_unit_test(a_digest_holds_messages), cmocka_unit_test(boundaries),
         cmocka_unit_test(encodings_and_kinds),     cmocka_unit_test(file_names),
         cmocka_unit_test(flowed_parameters),       cmocka_unit_test(a_part_header_ends_at_a_boundary),
+        cmocka_unit_test(every_line_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
