@@ -95,86 +95,72 @@ static void emit(struct dkim_sink *sink, struct span s) {
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 
-/* Among the first 16 of 17 bytes a tab, or a space with another one behind it? */
+/* Among the first 16 of 17 bytes a tab, or a space before white space or CR? */
 static bool block_changes(const uint8_t *p) {
     bytes16 here, next;
     uint64_t found[2];
     memcpy(&here, p, sizeof here);
     memcpy(&next, p + 1, sizeof next);
-    const bytes16 change = (bytes16)((here == '\t') | ((here == ' ') & (next == ' ')));
+    const bytes16 change = (bytes16)((here == '\t') | ((here == ' ') & ((next == ' ') | (next == '\t') | (next == '\r'))));
     memcpy(found, &change, sizeof found);
     return (found[0] | found[1]) != 0;
 }
 
+/* White space that relaxed canonicalisation changes: any but one SP inside a line. */
+static bool is_changed(struct span text, size_t at, size_t end) {
+    return text.p[at] == '\t' || end - at > 1 || crlf_at(text, end);
+}
+
 /*
- * True when the line has neither a tab nor two spaces in a row, as most have: then it stays as it is. Sixteen bytes at a time,
- * the last block over the one before it, because this is where canonicalisation spends its time.
+ * The next run of white space that is not kept as it is, from `from` on, which is not within one; false: there is none. Sixteen
+ * bytes at a time where nothing changes, because this is where canonicalisation spends its time.
  */
-static bool is_plain(struct span line) {
-    size_t i = 0;
-    for (; i + 17 <= line.n; i += 16)
-        if (block_changes(line.p + i))
-            return false;
-    if (line.n >= 17)
-        return !block_changes(line.p + line.n - 17) && line.p[line.n - 1] != '\t';
-    for (; i < line.n; i++)
-        if (line.p[i] == '\t' || (line.p[i] == ' ' && i + 1 < line.n && line.p[i + 1] == ' '))
-            return false;
-    return true;
-}
-
-/* One line without its end: each run of white space one SP, none at the end. */
-static void emit_line(struct dkim_sink *sink, struct span line) {
-    size_t start = 0;
-    if (is_plain(line)) {
-        emit(sink, line);
-        return;
-    }
-    for (size_t i = 0; i < line.n; i++) {
-        if (!is_wsp(line.p[i]))
+static bool next_change(struct span text, size_t from, size_t *ret_at, size_t *ret_end) {
+    for (size_t i = from; i < text.n;) {
+        if (text.n - i > sizeof(bytes16) && !block_changes(text.p + i)) {
+            i += sizeof(bytes16); /* white space that began in it ended in it */
             continue;
-        size_t end = i + 1;
-        while (end < line.n && is_wsp(line.p[end]))
-            end++;
-        if (end == i + 1 && line.p[i] == ' ')
-            continue; /* already one SP: stays in the run */
-        emit(sink, span_sub(line, start, i - start));
-        emit(sink, SPAN(" "));
-        start = end;
-        i = end - 1;
+        }
+        for (size_t stop = i + sizeof(bytes16); i < stop && i < text.n; i++) {
+            size_t at = i;
+            while (i < text.n && is_wsp(text.p[i]))
+                i++;
+            if (i > at && is_changed(text, at, i)) {
+                *ret_at = at;
+                *ret_end = i;
+                return true;
+            }
+        }
     }
-    emit(sink, span_from(line, start));
+    return false;
 }
 
-static size_t line_length(struct span s) {
-    for (size_t at = span_find(s, '\n'); at < s.n; at += 1 + span_find(span_from(s, at + 1), '\n'))
-        if (at > 0 && s.p[at - 1] == '\r')
-            return at - 1;
-    return s.n;
-}
-
-static struct span without_trailing_wsp(struct span s) {
-    while (s.n && is_wsp(s.p[s.n - 1]))
-        s.n--;
+/* Without the empty lines at its end, those of white space among them, and without the last line's end (§3.4.4). */
+static struct span without_last_lines(struct span s) {
+    for (size_t before = s.n + 1; s.n < before;) {
+        before = s.n;
+        s = without_end(s);
+        while (s.n && is_wsp(s.p[s.n - 1]))
+            s.n--;
+    }
     return s;
 }
 
+/* Each run of white space one SP, none at the end of a line; what is kept goes on from the message itself. */
 static void canon_relaxed(struct span body, struct dkim_sink *sink) {
-    size_t empty_lines = 0;
-    while (body.n) {
-        size_t n = line_length(body);
-        struct span line = without_trailing_wsp(span_sub(body, 0, n));
-        struct span end = n < body.n ? span_sub(body, n, 2) : SPAN("\r\n"); /* §3.4.4: a CRLF is added when it lacks */
-        body = span_from(body, n + 2);
-        if (line.n == 0) {
-            empty_lines++; /* counts only when something follows */
-            continue;
-        }
-        for (; empty_lines; empty_lines--)
-            emit(sink, SPAN("\r\n"));
-        emit_line(sink, line);
-        emit(sink, end);
+    const struct span text = without_last_lines(body);
+    size_t kept = 0, at, end;
+    while (next_change(text, kept, &at, &end)) {
+        bool inside = !crlf_at(text, end);
+        bool has_space = inside && text.p[at] == ' ';
+        emit(sink, span_sub(text, kept, at - kept + (has_space ? 1 : 0)));
+        if (inside && !has_space)
+            emit(sink, SPAN(" "));
+        kept = end;
     }
+    emit(sink, span_from(text, kept));
+    if (text.n) /* a CRLF is added when it lacks */
+        emit(sink, crlf_at(body, text.n) ? span_sub(body, text.n, 2) : SPAN("\r\n"));
 }
 
 void dkim_canon_body(struct span body, bool relaxed, struct dkim_sink *sink) {
