@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PRINTED_BYTES 128
 #define BLOCK_BYTES ((size_t)16 * 1024) /* most messages and requests fit in one or two */
 
 struct block {
@@ -93,10 +94,13 @@ struct span arena_span(struct arena *arena, struct span s) {
 }
 
 struct span arena_printf(struct arena *arena, const char *format, ...) {
+    char small[PRINTED_BYTES]; /* names and addresses fit: they need not be formatted twice */
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(small, sizeof small, format, args);
     va_end(args);
+    if (n >= 0 && (size_t)n < sizeof small)
+        return span_sub(arena_span(arena, span_of(small, (size_t)n + 1)), 0, (size_t)n);
     char *p = n < 0 ? NULL : arena_alloc(arena, (size_t)n + 1);
     if (!p)
         return SPAN_NONE;

@@ -139,10 +139,15 @@ void buf_blob(struct buf *b, struct span s) {
 }
 
 void buf_printf(struct buf *b, const char *format, ...) {
+    size_t room = b->p && !b->err ? b->cap - b->n : 0; /* most fits: then it is formatted once */
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(room ? (char *)b->p + b->n : NULL, room, format, args);
     va_end(args);
+    if (n >= 0 && (size_t)n < room) {
+        b->n += (size_t)n;
+        return;
+    }
     if (n < 0) {
         buf_fail(b, SD_ERR_BUG);
         return;
