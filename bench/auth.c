@@ -30,6 +30,8 @@ static struct buf zone_lines;
 static struct dns_script *zone;
 static struct dns_recent *recent;
 static struct span own_domain = {(const uint8_t *)"desk.example", 12};
+static struct arena *policy_arena;
+static struct auth_policy prepared;
 static struct verify_key *rsa_key;
 static struct buf rsa_signature;
 
@@ -56,11 +58,19 @@ static struct mail_message parsed(const struct letter *l, struct arena *arena) {
     return m;
 }
 
+/* Prepared once, as the inspector prepares it; only the deadline is the letter's own. */
+static void prepare_policy(void) {
+    policy_arena = arena_new(ARENA_BYTES);
+    must(policy_arena ? SD_OK : SD_ERR_NOMEM, "arena");
+    prepared = auth_policy_default();
+    prepared.authserv_id = SPAN("mail.desk.example");
+    prepared.own_domains = &own_domain;
+    prepared.own_domain_count = 1;
+    must(auth_policy_prepare(&prepared, policy_arena), "auth_policy_prepare");
+}
+
 static struct auth_policy bench_policy(void) {
-    struct auth_policy policy = auth_policy_default();
-    policy.authserv_id = SPAN("mail.desk.example");
-    policy.own_domains = &own_domain;
-    policy.own_domain_count = 1;
+    struct auth_policy policy = prepared;
     policy.deadline = deadline_in_ms(10000);
     return policy;
 }
@@ -226,6 +236,7 @@ int main(int argc, char **argv) {
     if (argc > 2)
         rounds = (unsigned)strtoul(argv[2], NULL, 10);
     must(crypt_start(), "crypt");
+    prepare_policy();
     make_rsa();
     read_corpus(argv[1]);
     measure(rounds ? rounds : 1);
