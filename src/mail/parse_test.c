@@ -211,6 +211,7 @@ static void every_line_is_looked_at(void **state) {
         {"\r\nbegin 64 a\r\n", AMBIGUITY(BOUNDARY_OPEN)},
         {"\r\nbegin 644 a.exe\r\n", AMBIGUITY(UUENCODE) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\rb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\r\r\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\r--x", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_LINE) | AMBIGUITY(BOUNDARY_OPEN)},
