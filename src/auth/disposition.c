@@ -245,17 +245,11 @@ static bool format_is_open(const struct auth_judgement *j) {
 }
 
 static void weigh(struct auth_judgement *j, const struct auth_policy *policy) {
-    j->weight = 0;
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        j->weight += j->signals >> s & 1 ? policy->weights[s] : 0;
+    j->weight = policy_weight(j->signals, policy->weights);
 }
 
 static struct span heaviest(const struct auth_judgement *j, const struct auth_policy *policy) {
-    enum auth_signal best = AUTH_SIGNAL_COUNT;
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        if (j->signals >> s & 1 && (best == AUTH_SIGNAL_COUNT || policy->weights[s] > policy->weights[best]))
-            best = s;
-    return span_cstr(auth_signal_sentence(best));
+    return span_cstr(auth_signal_sentence(policy_heaviest(j->signals, policy->weights)));
 }
 
 static struct span reason_of(const struct rule *rule, const struct facts *f) {

@@ -20,6 +20,12 @@ enum sd_err idn_to_ascii(struct span domain, struct arena *arena, struct span *r
     return arena_err(arena);
 }
 
+struct span idn_domain_of(struct span address, struct arena *arena) {
+    struct span domain;
+    size_t at = span_rfind(address, '@');
+    return idn_to_ascii(at < address.n ? span_from(address, at + 1) : address, arena, &domain) == SD_OK ? domain : SPAN_NONE;
+}
+
 struct span idn_to_unicode(struct span domain, struct arena *arena) {
     char *unicode = NULL;
     const char *text = span_isearch(domain, SPAN("xn--")) < domain.n ? arena_cstr(arena, domain) : NULL;

@@ -6,6 +6,8 @@
 
 /* Lower-case A-labels of a domain as mail uses it (name_is_domain); SD_ERR_PARSE when it is none. */
 enum sd_err idn_to_ascii(struct span domain, struct arena *arena, struct span *ret) SD_MUST_CHECK;
+/* The same of what follows the last "@", or of the whole; empty when it is none. */
+struct span idn_domain_of(struct span address, struct arena *arena);
 /* UTF-8; the domain itself when it cannot be converted. */
 struct span idn_to_unicode(struct span domain, struct arena *arena);
 /* The registrable domain by the public suffix list; the domain itself when it has none. A part of `domain`. */

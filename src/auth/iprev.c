@@ -2,8 +2,6 @@
 #include "auth/auth.h"
 #include "auth/name.h"
 
-#include <string.h>
-
 #define IPREV_MAX_NAMES 10 /* as SPF's ptr (RFC 7208 §4.6.4): anybody can give an address a thousand names */
 
 static bool has_address(const struct dns_answer *answer, struct span address) {
@@ -15,8 +13,7 @@ static bool has_address(const struct dns_answer *answer, struct span address) {
 
 /* Of an IPv4-mapped address the A record's four bytes, else the AAAA record's sixteen. */
 static struct span wanted(const uint8_t ip[16]) {
-    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return memcmp(ip, v4_mapped, sizeof v4_mapped) == 0 ? span_of(ip + 12, 4) : span_of(ip, 16);
+    return ip_is_v4(ip) ? span_of(ip + 12, 4) : span_of(ip, 16);
 }
 
 enum sd_err iprev_check(const uint8_t ip[16], const struct dns_source *dns, struct deadline deadline, struct arena *arena,

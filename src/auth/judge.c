@@ -30,19 +30,11 @@ static struct span without_route(struct span path) {
     return path.n && path.p[0] == '@' && colon < path.n ? span_from(path, colon + 1) : path;
 }
 
-static struct span domain_of(struct span text, struct arena *arena) {
-    struct span domain = SPAN_NONE;
-    size_t at = span_rfind(text, '@');
-    if (idn_to_ascii(at < text.n ? span_from(text, at + 1) : text, arena, &domain))
-        return SPAN_NONE;
-    return domain;
-}
-
 static void read_envelope(struct judging *g) {
     struct span sender = without_route(g->envelope->mail_from);
-    g->helo_domain = domain_of(g->envelope->helo, g->arena);
+    g->helo_domain = idn_domain_of(g->envelope->helo, g->arena);
     if (sender.n && span_find(sender, '@') < sender.n)
-        g->sender_domain = domain_of(sender, g->arena);
+        g->sender_domain = idn_domain_of(sender, g->arena);
 }
 
 /* What will surely be asked: the evaluators themselves stay sequential. */

@@ -1,6 +1,5 @@
 #include "auth/name.h"
-
-#include <string.h>
+#include "core/network.h"
 
 static bool labels_fit(struct span name) {
     struct span label;
@@ -69,10 +68,9 @@ struct span name_undot(struct span name) {
 }
 
 struct span name_reverse(const uint8_t ip[16], struct arena *arena) {
-    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     static const char digits[] = "0123456789abcdef";
     char nibbles[65];
-    if (memcmp(ip, v4_mapped, sizeof v4_mapped) == 0)
+    if (ip_is_v4(ip))
         return arena_printf(arena, "%u.%u.%u.%u.in-addr.arpa", ip[15], ip[14], ip[13], ip[12]);
     for (size_t i = 0; i < 32; i++) { /* the last nibble first */
         nibbles[2 * i] = digits[ip[15 - i / 2] >> (i % 2 ? 4 : 0) & 15];

@@ -42,13 +42,6 @@ struct attestation {
     bool arc_passed;
 };
 
-static bool names(struct span value, struct span from_domain, struct arena *arena) {
-    size_t at = span_rfind(value, '@');
-    struct span domain;
-    return idn_to_ascii(at < value.n ? span_from(value, at + 1) : value, arena, &domain) == SD_OK &&
-           span_ieq(domain, from_domain);
-}
-
 static struct attestation read_attestation(struct span body, struct span from_domain, struct arena *arena) {
     struct attestation a = {0};
     struct authres said;
@@ -60,7 +53,7 @@ static struct attestation read_attestation(struct span body, struct span from_do
             continue;
         a.arc_passed |= span_ieq(r->method, SPAN("arc"));
         a.dmarc_passed |= span_ieq(r->method, SPAN("dmarc")) &&
-                          names(authres_value(r, SPAN("header"), SPAN("from")), from_domain, arena);
+                          span_ieq(idn_domain_of(authres_value(r, SPAN("header"), SPAN("from")), arena), from_domain);
     }
     return a;
 }

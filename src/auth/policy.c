@@ -49,11 +49,26 @@ enum sd_err policy_weights(struct span text, uint16_t weights[AUTH_SIGNAL_COUNT]
     return SD_OK;
 }
 
+uint32_t policy_weight(uint64_t found, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
+    uint32_t weight = 0;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        weight += found >> s & 1 ? weights[s] : 0;
+    return weight;
+}
+
+enum auth_signal policy_heaviest(uint64_t found, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
+    enum auth_signal best = AUTH_SIGNAL_COUNT;
+    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
+        if (found >> s & 1 && (best == AUTH_SIGNAL_COUNT || weights[s] > weights[best]))
+            best = s;
+    return best;
+}
+
 const char *trust_level_text(enum trust_level level) {
     return level == TRUST_VERIFIED ? "verified" : level == TRUST_UNVERIFIED ? "unverified" : "failed";
 }
 
-static bool level_from(struct span word, enum trust_level *ret) {
+bool trust_level_from(struct span word, enum trust_level *ret) {
     for (enum trust_level level = TRUST_FAILED; level <= TRUST_VERIFIED; level++)
         if (span_eq(word, span_cstr(trust_level_text(level)))) {
             *ret = level;
@@ -76,7 +91,7 @@ enum sd_err policy_levels(struct span text, unsigned *ret, struct span *ret_wron
     }
     while (span_split_next(&split, ',', &part)) {
         enum trust_level level;
-        if (!level_from(span_trim(part), &level)) {
+        if (!trust_level_from(span_trim(part), &level)) {
             *ret_wrong = span_trim(part);
             return SD_ERR_PARSE;
         }

@@ -49,9 +49,14 @@ enum auth_signal auth_signal_from(struct span id);
 #define SIGNAL_WEIGHT_MAX 1000
 enum sd_err policy_weights(struct span text, uint16_t weights[AUTH_SIGNAL_COUNT], struct span *ret_wrong) SD_MUST_CHECK;
 
+/* What a set of signals weighs together, and the one that weighs most (AUTH_SIGNAL_COUNT: there is none). */
+uint32_t policy_weight(uint64_t found, const uint16_t weights[AUTH_SIGNAL_COUNT]);
+enum auth_signal policy_heaviest(uint64_t found, const uint16_t weights[AUTH_SIGNAL_COUNT]);
+
 /* Trust: zero is what nobody may build on. */
 enum trust_level { TRUST_FAILED = 0, TRUST_UNVERIFIED = 1, TRUST_VERIFIED = 2 };
 const char *trust_level_text(enum trust_level level); /* "failed", "unverified", "verified" */
+bool trust_level_from(struct span word, enum trust_level *ret);
 
 /* What a message may do, by its trust level: key of the section "gates", the levels that may unless it says otherwise, meaning.
  */

@@ -3,9 +3,6 @@
 #include "auth/idn.h"
 #include "auth/name.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 static void skip_version(struct span *rest) {
     while (rest->n && rest->p[0] >= '0' && rest->p[0] <= '9')
         *rest = span_from(*rest, 1);
@@ -152,14 +149,11 @@ static void put_arc(const struct arc_verdict *arc, struct buf *to) {
 
 /* §2.7.3: the property is the address. */
 static void put_iprev(const struct auth_judgement *j, const uint8_t ip[16], struct buf *to) {
-    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    char text[INET6_ADDRSTRLEN] = "";
-    bool is_v4 = memcmp(ip, v4_mapped, sizeof v4_mapped) == 0;
+    char text[IP_TEXT_BYTES];
     if (j->iprev.result == AUTH_NONE || j->upstream)
         return;
     put_method("iprev", j->iprev.result, SPAN_NONE, to);
-    (void)inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + sizeof v4_mapped : ip, text, sizeof text);
-    put_property("policy.iprev", span_cstr(text), to);
+    put_property("policy.iprev", span_cstr(ip_text(ip, text)), to);
 }
 
 void results_write(const struct auth_judgement *judgement, const struct auth_envelope *envelope, struct span authserv_id,

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 static enum auth_result evaluate(struct spf_context *c, struct span domain, bool outermost);
 
 static void stop(struct spf_context *c, enum auth_result result, const char *why, struct span what) {
@@ -238,7 +236,7 @@ enum sd_err spf_check(const uint8_t ip[16], struct span domain, struct span send
     struct spf_context c = {.helo = helo, .receiver = receiver, .dns = dns, .deadline = deadline, .arena = arena};
     struct spf_verdict verdict = {.domain = name_lower(name_undot(domain), arena)};
     memcpy(c.ip, ip, sizeof c.ip);
-    c.is_v4 = memcmp(ip, v4_mapped, sizeof v4_mapped) == 0;
+    c.is_v4 = ip_is_v4(ip);
     split_sender(&c, sender);
     verdict.result = evaluate(&c, verdict.domain, true);
     verdict.reason = c.reason;

@@ -19,10 +19,6 @@ static bool is_connected(const struct auth_envelope *envelope, const struct auth
     return false;
 }
 
-static const struct mail_field *topmost(const struct mail_header *header) {
-    return mail_field_first(header, SPAN("Authentication-Results"));
-}
-
 static enum auth_result result_from(struct span word) {
     static const struct {
         const char *text;
@@ -38,12 +34,6 @@ static enum auth_result result_from(struct span word) {
     return AUTH_NONE;
 }
 
-static struct span domain_part(struct span value, struct arena *arena) {
-    struct span domain;
-    size_t at = span_rfind(value, '@');
-    return idn_to_ascii(at < value.n ? span_from(value, at + 1) : value, arena, &domain) == SD_OK ? domain : SPAN_NONE;
-}
-
 /* RFC 8601 §2.7.2: smtp.mailfrom, or smtp.helo of an empty reverse-path. Of several results the first one for MAIL FROM counts.
  */
 static void take_spf(const struct authres_result *r, struct arena *arena, struct upstream *u) {
@@ -52,7 +42,7 @@ static void take_spf(const struct authres_result *r, struct arena *arena, struct
     if (u->spf.identity == SPF_MAILFROM || (u->spf.identity == SPF_HELO && mail_from.n == 0))
         return;
     u->spf = (struct spf_verdict){.result = result_from(r->result),
-                                  .domain = domain_part(mail_from.n ? mail_from : helo, arena),
+                                  .domain = idn_domain_of(mail_from.n ? mail_from : helo, arena),
                                   .identity = mail_from.n ? SPF_MAILFROM
                                               : helo.n    ? SPF_HELO
                                                           : SPF_NO_IDENTITY};
@@ -65,7 +55,7 @@ static void take_dkim(const struct authres_result *r, struct arena *arena, struc
     struct span algorithm = authres_value(r, SPAN("header"), SPAN("a"));
     struct span domain = authres_value(r, SPAN("header"), SPAN("d"));
     struct dkim_verdict v = {.result = AUTH_PASS,
-                             .domain = domain_part(domain.n ? domain : authres_value(r, SPAN("header"), SPAN("i")), arena),
+                             .domain = idn_domain_of(domain.n ? domain : authres_value(r, SPAN("header"), SPAN("i")), arena),
                              .selector = authres_value(r, SPAN("header"), SPAN("s")),
                              .algorithm = span_ieq(algorithm, SPAN("rsa-sha256"))       ? "rsa-sha256"
                                           : span_ieq(algorithm, SPAN("ed25519-sha256")) ? "ed25519-sha256"
@@ -95,7 +85,8 @@ static enum sd_err take_results(const struct authres *said, struct arena *arena,
 enum sd_err upstream_read(const struct auth_envelope *envelope, const struct mail_message *message,
                           const struct auth_policy *policy, struct arena *arena, struct upstream *ret) {
     struct upstream u = {.connected = is_connected(envelope, policy)};
-    const struct mail_field *field = u.connected && message ? topmost(&message->header) : NULL;
+    const struct mail_field *field = u.connected && message ? mail_field_first(&message->header, SPAN("Authentication-Results"))
+                                                            : NULL;
     struct authres said;
     enum sd_err err = SD_OK;
     if (u.connected && message) /* a check that nobody made, until the field says otherwise */

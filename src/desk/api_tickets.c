@@ -34,15 +34,6 @@ static bool read_cursor(struct span text, struct ticket_cursor *ret) {
     return true;
 }
 
-static bool level_from(struct span word, uint8_t *ret) {
-    for (enum trust_level level = TRUST_FAILED; level <= TRUST_VERIFIED; level++)
-        if (span_eq(word, span_cstr(trust_level_text(level)))) {
-            *ret = (uint8_t)level;
-            return true;
-        }
-    return false;
-}
-
 /* An empty parameter is an absent one: forms send them. */
 static bool asks(const struct http_request *request, const char *name, struct span *ret) {
     return http_param(request, name, ret) && ret->n > 0;
@@ -54,7 +45,9 @@ static void read_sender(const struct http_request *request, struct arena *arena,
     struct ticket_filter *filter = &query->filter;
     struct span text;
     if (asks(request, "trust", &text)) {
-        filter->has_trust = level_from(text, &filter->trust);
+        enum trust_level level = TRUST_FAILED;
+        filter->has_trust = trust_level_from(text, &level);
+        filter->trust = (uint8_t)level;
         if (!filter->has_trust)
             field_wrong(errors, SPAN("trust"), "unknown", "One of verified, unverified, failed.");
     }

@@ -132,32 +132,17 @@ static void put_encrypted(struct json_out *j, const struct json_in *checks, cons
         json_bool(j, "encrypted", hop == HOP_ENCRYPTED || in_kind(in_member(checks, "tls")) == IN_OBJECT);
 }
 
-static enum auth_signal heaviest_of(const struct desk *desk, uint64_t signals) {
-    enum auth_signal heaviest = AUTH_SIGNAL_COUNT;
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        if (has_signal(signals, s) && (heaviest == AUTH_SIGNAL_COUNT || desk->weights[s] > desk->weights[heaviest]))
-            heaviest = s;
-    return heaviest;
-}
-
-static uint32_t weight_of(const struct desk *desk, uint64_t signals) {
-    uint32_t weight = 0;
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        weight += has_signal(signals, s) ? desk->weights[s] : 0;
-    return weight;
-}
-
 /*
  * The card has the inspector's reason. What the keeper made stricter after that has another: its signals, or a gate that is
  * shut to this trust level.
  */
 static struct span reason_of(const struct desk *desk, const struct cards_head_v1 *card, const struct message_row *row) {
-    bool by_signals = row->disposition == DISPOSITION_FLAG || weight_of(desk, row->signals) >= desk->review_at;
+    bool by_signals = row->disposition == DISPOSITION_FLAG || policy_weight(row->signals, desk->weights) >= desk->review_at;
     if (!row->stricter)
         return card->disposition_reason;
     if (!by_signals)
         return SPAN("A sender of this trust level may not open a ticket by the gates of this desk.");
-    return span_cstr(auth_signal_sentence(heaviest_of(desk, row->signals)));
+    return span_cstr(auth_signal_sentence(policy_heaviest(row->signals, desk->weights)));
 }
 
 void put_sender(const struct desk *desk, struct json_out *j, const struct cards_head_v1 *card, const struct message_row *row) {

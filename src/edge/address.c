@@ -1,5 +1,6 @@
 #include "edge/address.h"
 #include "core/limits.h"
+#include "core/network.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -132,10 +133,6 @@ enum sd_err mail_path_parse(struct span *rest, struct mail_path *ret) {
 }
 
 void put_address_literal(struct buf *b, const uint8_t ip[16]) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    char text[INET6_ADDRSTRLEN] = "";
-    bool is_v4 = memcmp(ip, mapped, sizeof mapped) == 0;
-    if (!inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + 12 : ip, text, sizeof text))
-        buf_fail(b, SD_ERR_BUG);
-    buf_printf(b, is_v4 ? "[%s]" : "[IPv6:%s]", text);
+    char text[IP_TEXT_BYTES];
+    buf_printf(b, ip_is_v4(ip) ? "[%s]" : "[IPv6:%s]", ip_text(ip, text));
 }

@@ -40,25 +40,24 @@ static enum sd_err read_list(const struct config *config, const char *key, struc
     return arena_err(arena);
 }
 
-static enum sd_err read_domains(const struct config *config, struct arena *arena, struct auth_policy *p) {
-    static const struct {
+static enum sd_err read_lists(const struct config *config, struct arena *arena, struct auth_policy *p) {
+    const struct {
         const char *key;
-        size_t items, count;
+        const struct span **items;
+        size_t *count;
     } lists[] = {
-#define LIST(key, items, count) {key, offsetof(struct auth_policy, items), offsetof(struct auth_policy, count)}
-        LIST("main.domains", own_domains, own_domain_count),
-        LIST("trust.protected_domains", protected_domains, protected_domain_count),
-        LIST("trust.trusted_sealers", trusted_sealers, trusted_sealer_count),
-        LIST("trust.forwarders", forwarders, forwarder_count),
-        LIST("trust.refused_senders", refused_senders, refused_sender_count),
-#undef LIST
+        {"main.domains", &p->own_domains, &p->own_domain_count},
+        {"trust.protected_domains", &p->protected_domains, &p->protected_domain_count},
+        {"trust.trusted_sealers", &p->trusted_sealers, &p->trusted_sealer_count},
+        {"trust.forwarders", &p->forwarders, &p->forwarder_count},
+        {"trust.refused_senders", &p->refused_senders, &p->refused_sender_count},
     };
     enum sd_err err = SD_OK;
     for (size_t i = 0; i < SD_COUNT(lists) && err == SD_OK; i++) {
         struct list list = {0};
         err = read_list(config, lists[i].key, arena, &list);
-        *(const struct span **)(void *)((uint8_t *)p + lists[i].items) = list.items;
-        *(size_t *)(void *)((uint8_t *)p + lists[i].count) = list.count;
+        *lists[i].items = list.items;
+        *lists[i].count = list.count;
     }
     return err;
 }
@@ -114,7 +113,7 @@ enum sd_err policy_read(const struct config *config, struct arena *arena, struct
                             .flag_at = (uint32_t)config_int(config, "trust.flag_at"),
                             .review_at = (uint32_t)config_int(config, "trust.review_at"),
                             .psl_org_domain = config_bool(config, "inspect.public_suffix")};
-    enum sd_err err = read_domains(config, arena, &p);
+    enum sd_err err = read_lists(config, arena, &p);
     err = err ? err : read_names(config, arena, &p);
     err = err ? err : read_networks(config, arena, &p);
     if (err == SD_OK && policy_weights(span_cstr(config_text(config, "trust.weights")), p.weights, &wrong) != SD_OK)

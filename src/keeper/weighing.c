@@ -38,9 +38,7 @@ enum sd_err weighing_from_config(const struct config *config, struct weighing *r
 
 enum disposition weighing_decide(const struct weighing *weighing, enum disposition disposition, uint32_t weight,
                                  uint64_t found) {
-    uint64_t sum = weight;
-    for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++)
-        sum += found >> s & 1 ? weighing->weights[s] : 0;
+    uint64_t sum = (uint64_t)weight + policy_weight(found, weighing->weights);
     if (sum == 0 || disposition < DISPOSITION_FLAG)
         return disposition;
     if (sum >= weighing->review_at)

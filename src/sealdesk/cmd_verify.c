@@ -5,9 +5,9 @@
 #include "sealdesk/cli.h"
 
 #include "core/ipc/inspect.h"
+#include "core/network.h"
 #include "core/role.h"
 
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -106,12 +106,6 @@ static bool good_tls(const char *text) {
     return false;
 }
 
-static bool parse_ip(const char *text, uint8_t ip[16]) {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    memcpy(ip, mapped, sizeof mapped);
-    return inet_pton(AF_INET, text, ip + 12) == 1 || inet_pton(AF_INET6, text, ip) == 1;
-}
-
 /* "<a@b.example>", as SMTP says it, is a@b.example; "<>" is nobody. */
 static struct span without_brackets(struct span path) {
     bool bracketed = span_starts(path, SPAN("<")) && span_ends(path, SPAN(">"));
@@ -204,7 +198,7 @@ int cmd_verify(int argc, char **argv) {
     int64_t received_ms = 0;
     if (!parse_verify(argc, argv, &o))
         return verify_usage();
-    if (!parse_ip(o.ip, ip)) {
+    if (ip_parse(span_cstr(o.ip), ip) != SD_OK) {
         (void)fprintf(stderr, "--ip %s: not an IPv4 or IPv6 address\n", o.ip);
         return EXIT_USAGE;
     }

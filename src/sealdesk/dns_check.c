@@ -1,13 +1,11 @@
 #include "sealdesk/dns_check.h"
 
 #include "auth/name.h"
+#include "core/network.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 const char *severity_text(enum severity severity) {
     static const char *const texts[] = {
@@ -66,8 +64,7 @@ static void take_addresses(struct dns_check *check, struct span host, enum dns_t
     to->unknown |= answer.outcome == DNS_TEMPFAIL;
     for (size_t i = 0; i < answer.count && to->count < SENDERS_MAX; i++)
         if (answer.records[i].n == n) {
-            memcpy(to->ip[to->count], v4_mapped, sizeof v4_mapped);
-            memcpy(to->ip[to->count++] + 16 - n, answer.records[i].p, n);
+            ip_of_record(answer.records[i], to->ip[to->count++]);
         }
 }
 
@@ -79,9 +76,8 @@ struct addresses dns_addresses(struct dns_check *check, struct span host) {
 }
 
 struct span address_text(const uint8_t ip[16], struct arena *arena) {
-    char text[INET6_ADDRSTRLEN];
-    bool is_v4 = memcmp(ip, v4_mapped, sizeof v4_mapped) == 0;
-    return arena_span(arena, span_cstr(inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? ip + 12 : ip, text, sizeof text)));
+    char text[IP_TEXT_BYTES];
+    return arena_span(arena, span_cstr(ip_text(ip, text)));
 }
 
 struct span dns_to_publish(const struct dns_check *check, struct span owner, const char *begins) {

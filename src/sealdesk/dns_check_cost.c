@@ -4,6 +4,8 @@
  */
 #include "sealdesk/dns_check.h"
 
+#include "core/network.h"
+
 #include "auth/name.h"
 #include "auth/spf.h"
 
@@ -131,10 +133,9 @@ static void count_record(struct cost *cost, struct span domain, struct span text
 }
 
 static bool sends_by(const struct dns_check *check, bool v6) {
-    static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     bool any = false;
     for (size_t i = 0; i < check->sender_count; i++)
-        any |= (span_eq(span_of(check->senders[i], 12), span_of(v4_mapped, 12))) != v6;
+        any |= ip_is_v4(check->senders[i]) != v6;
     return any;
 }
 

@@ -1,9 +1,9 @@
 /* Values against each other and against this machine. */
 #include "sealdesk/settings_check.h"
 
+#include "core/network.h"
 #include "sealdesk/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -76,14 +76,12 @@ static unsigned check_queues(const struct settings *s, FILE *to) {
 
 /* IP@PORT, or IP for port 53. */
 static bool is_resolver(struct span text) {
-    char ip[64];
     uint8_t address[16];
     uint64_t port = 53;
     size_t at = span_find(text, '@');
-    if (at >= sizeof ip || (at < text.n && (span_to_u64(span_from(text, at + 1), &port) != SD_OK || port < 1 || port > 65535)))
+    if (at < text.n && (span_to_u64(span_from(text, at + 1), &port) != SD_OK || port < 1 || port > 65535))
         return false;
-    (void)snprintf(ip, sizeof ip, "%.*s", SPAN_FMT(span_sub(text, 0, at)));
-    return inet_pton(AF_INET, ip, address) == 1 || inet_pton(AF_INET6, ip, address) == 1;
+    return ip_parse(span_sub(text, 0, at), address) == SD_OK;
 }
 
 static unsigned check_resolvers(const struct settings *s, FILE *to) {

@@ -49,6 +49,28 @@ def judge(cases):
     return answers
 
 
+class Rules:
+    """By what differences are recognised: a condition, and the clause for which ours is right."""
+
+    def __init__(self):
+        self.rules = []
+
+    def rule(self, clause):
+        def add(function):
+            self.rules.append((clause, function))
+            return function
+        return add
+
+    def explain(self, *difference):
+        return next((clause for clause, recognises in self.rules if recognises(*difference)), None)
+
+
+def keys(case):
+    """The zone's TXT records for dkimpy, which asks by bytes."""
+    records = {name + ".": "".join(types["TXT"][0]) for name, types in case["zone"].items()}
+    return lambda name, timeout=5: records.get(name.decode("latin-1").lower(), "").encode()
+
+
 class Tally:
     """Counts cases by outcome, and differences by the rule that explains them."""
 

@@ -185,22 +185,15 @@ def make_case(dice):
 
 def verify(case, message, now):
     """What python3-dkim says of the first signature."""
-    records = {name + ".": "".join(types["TXT"][0]) for name, types in case["zone"].items()}
     try:
         verifier = dkim.DKIM(message)
-        return verifier.verify(0, dnsfunc=lambda name, timeout=5: records.get(name.decode("latin-1").lower(), "").encode()), ""
+        return verifier.verify(0, dnsfunc=replay.keys(case)), ""
     except (dkim.DKIMException, ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError) as x:
         return False, f"{type(x).__name__}: {x}"
 
 
-RULES = []
-
-
-def rule(clause):
-    def add(function):
-        RULES.append((clause, function))
-        return function
-    return add
+RULES = replay.Rules()
+rule = RULES.rule
 
 
 @rule("§3.6.1, §6.1.2: the key's h= does not allow sha256")
@@ -251,7 +244,7 @@ def _(message, ours, theirs, text, record):
 
 
 def explain(*of):
-    return next((clause for clause, recognises in RULES if recognises(*of)), None)
+    return RULES.explain(*of)
 
 
 def signature_tags(message):

@@ -175,14 +175,8 @@ def syntax_error(term):
     return not re.fullmatch(f"[-+~?]?(?:{good})", term, re.I)
 
 
-RULES = []
-
-
-def rule(clause):
-    def add(function):
-        RULES.append((clause, function))
-        return function
-    return add
+RULES = replay.Rules()
+rule = RULES.rule
 
 
 @rule("§7.1, §12: the term is a syntax error")
@@ -276,10 +270,7 @@ def _(case, ours, result, text, query):
 
 
 def explain(case, ours, result, text, query):
-    for clause, recognises in RULES:
-        if recognises(case, ours, result, text, query):
-            return clause
-    return None
+    return RULES.explain(case, ours, result, text, query)
 
 
 def test_results_and_explanations():

@@ -1,14 +1,7 @@
 #include "auth/corpus/corpus.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 static void parse_ip(const char *text, uint8_t ip[16]) {
-    memset(ip, 0, 16);
-    if (inet_pton(AF_INET, text, ip + 12) == 1)
-        memset(ip + 10, 0xff, 2);
-    else
-        corpus_check(inet_pton(AF_INET6, text, ip) == 1 ? SD_OK : SD_ERR_PARSE, text);
+    corpus_check(ip_parse(span_cstr(text), ip), text);
 }
 
 static void add_record(struct dns_script *script, struct span name, const json_t *record, struct arena *arena) {

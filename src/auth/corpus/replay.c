@@ -10,19 +10,14 @@
 #include "auth/corpus/corpus.h"
 #include "core/codec.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define CASE_MAX_BYTES ((size_t)8 * 1024 * 1024)
 #define CASE_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 
 static void read_ip(const char *text, uint8_t ip[16]) {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    memcpy(ip, mapped, sizeof mapped);
-    if (!text || (inet_pton(AF_INET, text, ip + 12) != 1 && inet_pton(AF_INET6, text, ip) != 1))
-        corpus_check(SD_ERR_PARSE, "ip");
+    corpus_check(ip_parse(span_cstr(text), ip), "ip");
 }
 
 static struct auth_envelope read_envelope(const json_t *one, struct arena *arena) {
