@@ -4,8 +4,8 @@
  *
  *   parts CORPUS [--json]
  */
-#include "auth/auth.h"
-#include "auth/dns_script.h"
+#include "letters.h"
+
 #include "core/crc32c.h"
 #include "crypt/crypt.h"
 #include "crypt/seal.h"
@@ -18,86 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define LETTERS 200
-#define ARENA_BYTES ((size_t)48 * 1024 * 1024)
 #define LEAST_NS 700000000 /* each part runs at least so long */
 #define APPENDERS 20
 #define RECORD_BYTES 5000 /* about what a letter of the benchmark takes in the intake */
 
-struct letter {
-    struct buf bytes;
-    char sender[330];
-};
-
-static struct letter letters[LETTERS];
-static struct buf zone_lines;
-static struct dns_script *zone;
 static uint8_t intake_public[KEY_BYTES];
 static struct secret intake_private;
 static struct hpke_sender *sender;
 static struct hpke_receiver *receiver;
-static struct span own_domain = {(const uint8_t *)"desk.example", 12};
-static struct arena *policy_arena;
-static struct auth_policy prepared;
-
-static void must(enum sd_err err, const char *what) {
-    if (err) {
-        (void)fprintf(stderr, "parts: %s: %s\n", what, sd_err_text(err));
-        exit(2);
-    }
-}
-
-static int64_t cpu_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 /* ---- what is measured; each once for one letter ---- */
-
-static struct arena *fresh_arena(void) {
-    struct arena *arena = arena_new(ARENA_BYTES);
-    must(arena ? SD_OK : SD_ERR_NOMEM, "arena");
-    return arena;
-}
-
-static struct mail_message parsed(const struct letter *l, struct arena *arena) {
-    struct mail_message m;
-    must(mail_parse(buf_span(&l->bytes), arena, &m), "mail_parse");
-    return m;
-}
-
-/* Prepared once, as the inspector prepares it; only the deadline is the letter's own. */
-static void prepare_policy(void) {
-    policy_arena = arena_new(ARENA_BYTES);
-    must(policy_arena ? SD_OK : SD_ERR_NOMEM, "arena");
-    prepared = auth_policy_default();
-    prepared.authserv_id = SPAN("mail.desk.example");
-    prepared.own_domains = &own_domain;
-    prepared.own_domain_count = 1;
-    must(auth_policy_prepare(&prepared, policy_arena), "auth_policy_prepare");
-}
-
-static struct auth_policy bench_policy(void) {
-    struct auth_policy policy = prepared;
-    policy.deadline = deadline_in_ms(10000);
-    return policy;
-}
-
-static void judged(const struct letter *l, const struct mail_message *m, struct arena *arena, struct auth_judgement *ret) {
-    const struct dns_source dns = dns_script_source(zone);
-    const struct auth_envelope envelope = {.ip = {[10] = 0xff, 0xff, 198, 51, 100, 10},
-                                           .helo = SPAN("client.relay.example"),
-                                           .mail_from = span_cstr(l->sender),
-                                           .received_unix_ms = clock_unix_ms()};
-    const struct auth_policy policy = bench_policy();
-    must(auth_judge(&envelope, m, &policy, &dns, arena, ret), "auth_judge");
-    must(ret->dmarc.result == AUTH_PASS && ret->dkim_count == 1 && ret->dkim[0].result == AUTH_PASS ? SD_OK : SD_ERR_FORGED,
-         "a letter did not pass");
-}
 
 static void do_arena(const struct letter *l) {
     (void)l;
@@ -113,8 +45,9 @@ static void do_parse(const struct letter *l) {
 static void do_judge(const struct letter *l) {
     struct arena *arena SD_CLEANUP(arena_free) = fresh_arena();
     struct auth_judgement j;
+    const struct dns_source dns = dns_script_source(zone);
     const struct mail_message m = parsed(l, arena);
-    judged(l, &m, arena, &j);
+    judged(l, &m, &dns, arena, &j);
 }
 
 static void do_dkim(const struct letter *l) {
@@ -139,8 +72,9 @@ static void do_facets(const struct letter *l) {
     struct auth_judgement j;
     struct letter_facets facets;
     struct letter_ids ids;
+    const struct dns_source dns = dns_script_source(zone);
     const struct mail_message m = parsed(l, arena);
-    judged(l, &m, arena, &j);
+    judged(l, &m, &dns, arena, &j);
     const struct auth_policy policy = bench_policy();
     must(facets_make(&m, &policy, &j, &facets), "facets_make");
     must(letter_ids_make(&m, &ids), "letter_ids_make");
@@ -231,13 +165,6 @@ static const struct part {
 
 static int64_t whole[SD_COUNT(parts)]; /* with the preparation */
 
-/* A script answers a limited number of questions: a fresh one for each pass over the letters, not counted. */
-static void renew_zone(void) {
-    dns_script_free(&zone);
-    must(dns_script_new(&zone), "zone");
-    must(dns_script_load(zone, buf_span(&zone_lines)), "zone");
-}
-
 static int64_t one_pass(void (*run)(const struct letter *)) {
     renew_zone();
     int64_t start = cpu_ns();
@@ -306,63 +233,16 @@ static void measure_intake(const char *corpus, int64_t *ret_cpu_ns, int64_t *ret
     intake_free(&intake);
 }
 
-/* ---- the letters ---- */
-
-static void read_into(const char *path, struct buf *to) {
-    FILE *f = fopen(path, "rb");
-    uint8_t block[4096];
-    size_t n;
-    if (!f)
-        must(SD_ERR_IO, path);
-    while ((n = fread(block, 1, sizeof block, f)))
-        buf_put(to, span_of(block, n));
-    (void)fclose(f);
-    must(buf_err(to), path);
-}
-
-/* "name. 3600 IN TYPE rdata" is "name TYPE rdata" in a script. */
-static void read_zone(const char *path) {
-    char name[300], type[16], rdata[3000];
-    FILE *f = fopen(path, "r");
-    if (!f)
-        must(SD_ERR_IO, path);
-    zone_lines = buf_new(1024 * 1024);
-    while (fscanf(f, "%299[^ ] 3600 IN %15s %2999[^\n]\n", name, type, rdata) == 3) {
-        size_t n = strlen(rdata);
-        buf_printf(&zone_lines, "%.*s %s %.*s\n", (int)strlen(name) - 1, name, type, (int)(n - (rdata[n - 1] == '.')), rdata);
-    }
-    (void)fclose(f);
-    must(buf_err(&zone_lines), path);
-}
-
-static void read_corpus(const char *corpus) {
-    char path[4096];
-    (void)snprintf(path, sizeof path, "%s/zone", corpus);
-    read_zone(path);
-    (void)snprintf(path, sizeof path, "%s/list", corpus);
-    FILE *f = fopen(path, "r");
-    if (!f)
-        must(SD_ERR_IO, path);
-    for (size_t i = 0; i < LETTERS; i++) {
-        letters[i].bytes = buf_new(64 * 1024);
-        if (fscanf(f, "%4095s %329s", path, letters[i].sender) != 2)
-            must(SD_ERR_PARSE, "list");
-        read_into(path, &letters[i].bytes);
-    }
-    (void)fclose(f);
-}
-
 int main(int argc, char **argv) {
     int64_t cpu, wall;
     bool json = argc == 3 && strcmp(argv[2], "--json") == 0;
     if (argc < 2)
         return 2;
+    letters_start("parts", argv[1]);
     must(crypt_start(), "crypt");
-    prepare_policy();
     must(hpke_keypair(&intake_private, intake_public), "hpke_keypair");
     must(hpke_sender_new(intake_public, SPAN("bench"), &sender), "hpke_sender_new");
     must(hpke_receiver_new(&intake_private, SPAN("bench"), &receiver), "hpke_receiver_new");
-    read_corpus(argv[1]);
     for (size_t i = 0; i < SD_COUNT(parts); i++) {
         whole[i] = measured(parts[i].run);
         (void)printf(json ? "%s\"%s\":%lld" : "%s%-32s %9lld\n",
