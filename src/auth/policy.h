@@ -44,6 +44,8 @@ const char *auth_signal_sentence(enum auth_signal signal);
 /* By id; AUTH_SIGNAL_COUNT when there is none. */
 enum auth_signal auth_signal_from(struct span id);
 
+#define POLICY_LIST_MAX 256 /* entries of one list of senders, domains or hosts */
+
 /* "id=weight, id=weight …" over the defaults; a weight is 0 to 1000. SD_ERR_PARSE: *ret_wrong is the element that cannot be
  * read. */
 #define SIGNAL_WEIGHT_MAX 1000

@@ -4,8 +4,6 @@
 #include "auth/idn.h"
 #include "core/log.h"
 
-#define LIST_MAX 256 /* entries of one setting */
-
 struct list {
     struct span *items;
     size_t count;
@@ -26,12 +24,12 @@ static struct span comparable(struct span entry, struct arena *arena) {
 static enum sd_err read_list(const struct config *config, const char *key, struct arena *arena, struct list *ret) {
     struct span_split split = span_split_start(span_cstr(config_text(config, key)));
     struct span part;
-    struct list list = {.items = arena_array(arena, LIST_MAX, sizeof(struct span))};
+    struct list list = {.items = arena_array(arena, POLICY_LIST_MAX, sizeof(struct span))};
     if (!list.items)
         return SD_ERR_NOMEM;
     while (span_split_next(&split, ',', &part)) {
         part = span_trim(part);
-        if (part.n && list.count == LIST_MAX)
+        if (part.n && list.count == POLICY_LIST_MAX)
             return cannot_read(key, part);
         if (part.n)
             list.items[list.count++] = comparable(part, arena);
@@ -73,7 +71,7 @@ static struct protected_name read_name(struct span text, struct arena *arena) {
 static enum sd_err read_names(const struct config *config, struct arena *arena, struct auth_policy *p) {
     const char *key = "trust.protected_names";
     struct span_split split = span_split_start(span_cstr(config_text(config, key)));
-    struct protected_name *names = arena_array(arena, LIST_MAX, sizeof *names);
+    struct protected_name *names = arena_array(arena, POLICY_LIST_MAX, sizeof *names);
     struct span part;
     size_t n = 0;
     if (!names)
@@ -81,7 +79,7 @@ static enum sd_err read_names(const struct config *config, struct arena *arena, 
     while (span_split_next(&split, ',', &part)) {
         if (span_trim(part).n == 0)
             continue;
-        if (n == LIST_MAX)
+        if (n == POLICY_LIST_MAX)
             return cannot_read(key, part);
         names[n++] = read_name(span_trim(part), arena);
     }

@@ -5,7 +5,6 @@
 #include "auth/policy.h"
 #include "core/network.h"
 
-#define LIST_MAX 256 /* entries of one setting: the inspector's limit */
 #define HISTORY_DAYS_MAX 36500
 
 static bool is_address(struct span text) {
@@ -76,8 +75,8 @@ static unsigned check_list(const struct settings *s, const struct list *list, FI
         else if (!list->good(part))
             n += settings_problem(to, "%s: \"%.*s\" is wrong: expected %s, comma-separated", list->key, SPAN_FMT(part),
                                   list->expected);
-        if (++count == LIST_MAX + 1)
-            n += settings_problem(to, "%s has more than %d entries", list->key, LIST_MAX);
+        if (++count == POLICY_LIST_MAX + 1)
+            n += settings_problem(to, "%s has more than %d entries", list->key, POLICY_LIST_MAX);
     }
     return n;
 }
