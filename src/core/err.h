@@ -28,7 +28,12 @@
     X(EXISTS, -15, PEER, "already there")                                                                                      \
     X(STALE, -16, PEER, "changed meanwhile")                                                                                   \
     X(FORGED, -17, PEER, "authentication of data failed")                                                                      \
-    X(UNSUPPORTED, -18, PEER, "not supported")
+    X(UNSUPPORTED, -18, PEER, "not supported")                                                                                 \
+    X(GESTURE, -19, PEER, "a fresh gesture with a passkey is needed")                                                          \
+    X(APPROVAL, -20, PEER, "a second person has to approve")                                                                   \
+    X(BUDGET, -21, PEER, "the budget is used up; a gesture buys as much again")                                                \
+    X(SPENT, -22, PEER, "the budget is used up, and what a gesture bought too")                                                \
+    X(LOCKED, -23, OURS, "the keeper is locked")
 
 enum sd_err {
     SD_OK = 0,

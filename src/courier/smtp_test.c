@@ -138,7 +138,7 @@ static void test_nobody_taken(void **state) {
 }
 
 struct stage {
-    enum verb verb;
+    enum smtp_verb verb;
     const char *answer;
     unsigned code;
     const char *status;
@@ -191,7 +191,7 @@ static void test_each_stage(void **state) {
 static void test_refused_greetings(void **state) {
     (void)state;
     static const struct {
-        enum verb verb;
+        enum smtp_verb verb;
         const char *answer, *status;
         enum smtp_failure why;
     } cases[] = {
@@ -366,7 +366,7 @@ static void test_silence(void **state) {
                                             .data_ms = 200,
                                             .block_ms = 200,
                                             .end_ms = 200};
-    static const enum verb verbs[] = {ON_CONNECT, ON_EHLO, ON_MAIL, ON_DATA, ON_END};
+    static const enum smtp_verb verbs[] = {ON_CONNECT, ON_EHLO, ON_MAIL, ON_DATA, ON_END};
     settings.times = &hasty;
     for (size_t i = 0; i < SD_COUNT(verbs); i++) {
         struct test_server server;

@@ -14,23 +14,6 @@ struct fake_keeper fake;
 #define IPC_TABLE fake_ops
 #include "core/ipc/gen_dispatch.h"
 
-/* What the desk may not ask at all. */
-#define REST(op)                                                                                                               \
-    enum sd_err keeper_on_##op(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,                                           \
-                               SD_UNUSED const struct keeper_##op##_req *req) {                                                \
-        return SD_ERR_UNSUPPORTED;                                                                                             \
-    }
-REST(intake_key)
-REST(adopt)
-REST(intake_pending)
-REST(redeem)
-REST(delivered)
-REST(user_add)
-REST(user_list)
-REST(audit_list)
-REST(audit_verify)
-REST(public_keys)
-
 static bool signed_in(struct span token) {
     uint8_t want[32];
     memset(want, TOKEN_BYTE, sizeof want);
@@ -89,6 +72,7 @@ enum sd_err keeper_on_session(SD_UNUSED void *ctx, struct ipc_call *call, const 
                                      .name = SPAN("Ada"),
                                      .role = ROLE_AGENT,
                                      .queues = queues(&raw),
+                                     .session = span_of(csrf, 16),
                                      .expires_ms = 1795435200000};
     keeper_session_reply(call, &rep);
     return SD_OK;

@@ -67,18 +67,85 @@ static const char version_2[] =
     "CREATE TABLE known_name(name BLOB NOT NULL, person BLOB NOT NULL, PRIMARY KEY(name,person)) WITHOUT ROWID;"
     "CREATE INDEX known_name_person ON known_name(person);";
 
+/*
+ * Who may, and how they prove it: passkeys, recovery codes, links to enrol by, sessions with an id and a token that is
+ * replaced, API tokens, roles of one's own, rules, four eyes, budgets, alarms, warrants of more than one kind, generations of
+ * keys, free text kept apart from the log. Sessions of before end: they have no id.
+ */
+static const char version_3[] =
+    "ALTER TABLE person ADD COLUMN state INTEGER NOT NULL DEFAULT 1;" /* enum person_state */
+    "ALTER TABLE person ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE ticket ADD COLUMN category INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN destroyed_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX object_ticket ON object(ticket);"
+    "CREATE INDEX object_page ON object(page);"
+    "CREATE TABLE passkey(id BLOB PRIMARY KEY, person BLOB NOT NULL, name TEXT NOT NULL, key BLOB NOT NULL,"
+    " algorithm INTEGER NOT NULL, count INTEGER NOT NULL, flags INTEGER NOT NULL, made_ms INTEGER NOT NULL,"
+    " used_ms INTEGER NOT NULL DEFAULT 0, suspended INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX passkey_person ON passkey(person);"
+    "CREATE TABLE recovery(hash BLOB PRIMARY KEY, person BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX recovery_person ON recovery(person);"
+    "CREATE TABLE enrolment(hash BLOB PRIMARY KEY, person BLOB NOT NULL, code BLOB NOT NULL, totp BLOB NOT NULL,"
+    " made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, wrong INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX enrolment_person ON enrolment(person);"
+    "DROP TABLE session;"
+    "CREATE TABLE session(id BLOB PRIMARY KEY, hash BLOB NOT NULL UNIQUE, before BLOB NOT NULL DEFAULT x'',"
+    " replaced_ms INTEGER NOT NULL, person BLOB NOT NULL, made_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL,"
+    " origin TEXT NOT NULL, factor INTEGER NOT NULL, limited INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX session_person ON session(person);"
+    "CREATE INDEX session_before ON session(before) WHERE before<>x'';"
+    "CREATE TABLE token(id BLOB PRIMARY KEY, hash BLOB NOT NULL UNIQUE, person BLOB NOT NULL, name TEXT NOT NULL,"
+    " verbs INTEGER NOT NULL, queues BLOB NOT NULL, addresses BLOB NOT NULL, made_ms INTEGER NOT NULL,"
+    " expires_ms INTEGER NOT NULL, used_ms INTEGER NOT NULL DEFAULT 0, revoked_ms INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+    "CREATE INDEX token_person ON token(person);"
+    "CREATE TABLE role(name TEXT PRIMARY KEY, made_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE person_role(person BLOB NOT NULL, role TEXT NOT NULL, PRIMARY KEY(person,role)) WITHOUT ROWID;"
+    /* a rule is a role's or a person's: the other one is empty */
+    "CREATE TABLE rule(id INTEGER PRIMARY KEY AUTOINCREMENT, role TEXT NOT NULL, person BLOB NOT NULL, allow INTEGER NOT NULL,"
+    " verbs INTEGER NOT NULL, queue TEXT NOT NULL, categories INTEGER NOT NULL, from_ms INTEGER NOT NULL,"
+    " until_ms INTEGER NOT NULL, note BLOB NOT NULL, made_by BLOB NOT NULL, made_ms INTEGER NOT NULL);"
+    "CREATE INDEX rule_person ON rule(person) WHERE person<>x'';"
+    "CREATE INDEX rule_role ON rule(role) WHERE role<>'';"
+    "CREATE TABLE request(id BLOB PRIMARY KEY, verb INTEGER NOT NULL, object BLOB NOT NULL, note BLOB NOT NULL,"
+    " person BLOB NOT NULL, made_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+    " decided_by BLOB NOT NULL DEFAULT x'', decided_ms INTEGER NOT NULL DEFAULT 0, code BLOB NOT NULL DEFAULT x'')"
+    " WITHOUT ROWID;"
+    "CREATE TABLE budget(person BLOB PRIMARY KEY, day INTEGER NOT NULL, opened INTEGER NOT NULL, listed INTEGER NOT NULL,"
+    " bought INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE alarm(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, at_ms INTEGER NOT NULL, person BLOB NOT "
+    "NULL,"
+    " note BLOB NOT NULL);"
+    "CREATE TABLE alarm_seen(person BLOB NOT NULL, alarm INTEGER NOT NULL, PRIMARY KEY(person,alarm)) WITHOUT ROWID;"
+    "CREATE TABLE note(id BLOB PRIMARY KEY, text BLOB NOT NULL) WITHOUT ROWID;" /* sealed with the field key */
+    /* purpose 'deliver' has one object; the others a scope: a ticket or a queue */
+    "ALTER TABLE warrant ADD COLUMN scope_ticket BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE warrant ADD COLUMN scope_queue TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE warrant ADD COLUMN policy TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE warrant ADD COLUMN used INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE warrant ADD COLUMN revoked_ms INTEGER NOT NULL DEFAULT 0;"
+    /* root and vault keys that there were: kind, number, since and until when; no key is in here */
+    "CREATE TABLE generation(kind TEXT NOT NULL, number INTEGER NOT NULL, made_ms INTEGER NOT NULL,"
+    " ended_ms INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(kind,number)) WITHOUT ROWID;"
+    "ALTER TABLE dkim ADD COLUMN ended_ms INTEGER NOT NULL DEFAULT 0;";
+
 static const struct {
     const char *sql, *done;
 } versions[] = {
     {version_1, "PRAGMA user_version=1"},
     {version_2, "PRAGMA user_version=2"},
+    {version_3, "PRAGMA user_version=3"},
 };
 
-/* When a session was last used is written to disk once a minute; in between it is here. */
+/* What is only of use while the keeper runs. When a session was last used is written to disk once a minute; in between it is
+ * here. */
 static const char setup[] =
     "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY;"
     "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-4096; PRAGMA mmap_size=0;"
-    "CREATE TEMP TABLE used(hash BLOB PRIMARY KEY, used_ms INTEGER NOT NULL) WITHOUT ROWID;";
+    "CREATE TEMP TABLE used(id BLOB PRIMARY KEY, used_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    /* of challenges: used ones until they would have run out; gestures that wait for their act */
+    "CREATE TEMP TABLE spent(nonce BLOB PRIMARY KEY, expires_ms INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TEMP TABLE gesture(session BLOB NOT NULL, verb INTEGER NOT NULL, object BLOB NOT NULL, expires_ms INTEGER NOT NULL,"
+    " totp INTEGER NOT NULL, PRIMARY KEY(session,verb,object)) WITHOUT ROWID;";
 
 static const char *const texts[] = {
 #define X(name, text) text,

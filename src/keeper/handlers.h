@@ -50,6 +50,7 @@ struct object_row {
     uint8_t queue_bytes[64];
     struct span queue; /* in queue_bytes: a row is not copied */
     enum ticket_state ticket_state;
+    enum category category; /* of the ticket */
 };
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) SD_MUST_CHECK;
 
@@ -70,6 +71,7 @@ enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) S
 /* What the log and a row say when a person may not. */
 #define REASON_NOT_YOURS "not-permitted"
 #define REASON_UNFIT "not-fit"
+#define REASON_DESTROYED "destroyed"
 #define REASON_ATTACHMENTS "gate-attachments"
 
 #endif

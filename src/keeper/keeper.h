@@ -57,6 +57,26 @@ struct trust_settings {
     int64_t history_ms; /* a correspondent not heard of for so long is forgotten */
 };
 
+/* Sections access, budget and desk.origin of the configuration (settings.c). */
+#define WEB_ORIGIN_MAX 300
+struct budget_limits {
+    uint32_t opens_per_minute, opens_per_day, heads_per_minute, heads_per_day;
+};
+struct access_settings {
+    char origin[WEB_ORIGIN_MAX]; /* of the desk, as browsers say it: passkeys are bound to it */
+    char rp_id[WEB_ORIGIN_MAX];  /* its host */
+    uint32_t passkey_roles;      /* bits of enum person_role */
+    bool totp_step_up;
+    uint32_t four_eyes; /* bits of enum verb, besides those of the table */
+    int64_t break_glass_ms, enrol_ms;
+    struct budget_limits budget;
+    uint32_t budget_times[ROLE_AUDITOR + 1]; /* of each role */
+};
+struct access_settings access_settings_default(void);
+/* SD_ERR_CONFIG (logged). */
+enum sd_err access_settings_from_config(const struct config *config, struct access_settings *ret) SD_MUST_CHECK;
+void keeper_set_access(struct keeper *k, const struct access_settings *settings);
+
 struct keeper {
     struct keeper_spec spec;
     struct trust_settings trust; /* the defaults, unless keeper_set_trust() */
@@ -78,6 +98,8 @@ struct keeper {
     struct work_queue checks;                    /* verification of the log, which may take minutes */
     struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
     size_t settled_count;
+    struct rules_cache *rules; /* of people who act (permit.h) */
+    struct access_settings access;
     struct audit_place listed; /* behind the last record that was listed: where the next page begins */
     int64_t cleaned_ms;        /* when expired rows were last removed */
     uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
@@ -136,6 +158,8 @@ void records_add_changed(struct records *records, const struct leaf *leaf);
 /* Answers the call after the last record: status, or with SD_OK what `out` holds (moved from it). On failure nothing was sent.
  */
 enum sd_err records_send(struct records *records, struct ipc_call *call, enum sd_err status, struct ipc_out *out) SD_MUST_CHECK;
+/* Nobody waits: a record by itself. */
+enum sd_err records_submit(struct records *records) SD_MUST_CHECK;
 /* One record and a refusal. */
 enum sd_err refuse_recorded(struct keeper *k, struct ipc_call *call, enum sd_err status, const struct leaf *leaf) SD_MUST_CHECK;
 /* One record and an answer. */
@@ -146,26 +170,53 @@ enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_
 
 #define SESSION_IDLE_MS (15 * 60 * 1000)
 #define SESSION_LIFE_MS (8 * 60 * 60 * 1000)
+#define SESSION_REPLACE_MS (15 * 60 * 1000) /* a session's token is replaced when it is older */
+#define SESSION_OVERLAP_MS (60 * 1000)      /* and the one before is still good for as long: requests are in flight */
 #define SESSION_TOKEN_BYTES 32
+#define SESSION_QUEUES_MAX 64 /* what keeper.def carries */
 
+enum person_state { PERSON_INVITED = 0, PERSON_ACTIVE = 1, PERSON_SUSPENDED = 2 }; /* stored */
+
+/* Who is behind a token. */
 enum session_verdict { SESSION_NONE = 0, SESSION_LIVE = 1 };
 struct who {
     enum session_verdict verdict;
     uint8_t person[ID_BYTES];
+    uint8_t session[ID_BYTES]; /* of an API token: the token's id */
     enum person_role role;
+    enum factor factor; /* FACTOR_TOKEN: an API token, which can do what it is scoped to and its owner may, and never step up */
+    bool limited;       /* may only change their own factors */
     struct buf name;
-    int64_t expires_ms;
+    int64_t expires_ms, replaced_ms; /* of sessions: since when the token is the present one */
+    uint32_t token_verbs;            /* of API tokens: what it is scoped to */
+    struct buf token_queues;         /* the same, blobs; empty: all */
 };
 void who_free(struct who *who);
-/* Counts as use. */
-enum sd_err session_check(struct keeper *k, struct span token, struct who *ret) SD_MUST_CHECK;
-enum sd_err session_make(struct keeper *k, const uint8_t person[ID_BYTES],
+/* Counts as use. origin: the client's address; API tokens may be bound to some. A replaced token that is used when its minute
+ * is over ends its session. */
+enum sd_err session_check(struct keeper *k, struct span token, struct span origin, struct who *ret) SD_MUST_CHECK;
+struct session_new {
+    const uint8_t *person; /* ID_BYTES */
+    struct span origin;
+    enum factor factor;
+    bool limited;
+};
+enum sd_err session_make(struct keeper *k, const struct session_new *session, uint8_t ret_id[ID_BYTES],
                          uint8_t ret_token[SESSION_TOKEN_BYTES]) SD_MUST_CHECK;
-enum sd_err session_csrf(struct span token, struct sha256 *ret) SD_MUST_CHECK;
+/* A new token for the session, when the present one is older than SESSION_REPLACE_MS; *ret_replaced tells. */
+enum sd_err session_replace(struct keeper *k, const struct who *who, uint8_t ret_token[SESSION_TOKEN_BYTES],
+                            bool *ret_replaced) SD_MUST_CHECK;
+/* Ends one (keep NULL), or all of a person but `keep` (ID_BYTES, or NULL); API tokens stay. Within a transaction. */
+enum sd_err session_end(struct keeper *k, struct span session) SD_MUST_CHECK;
+enum sd_err session_end_all(struct keeper *k, struct span person, const uint8_t *keep, uint32_t *ret_ended) SD_MUST_CHECK;
+/* What changing requests repeat: the same for as long as the session lives, whatever its token is. */
+enum sd_err session_csrf(struct keeper *k, struct span session, struct sha256 *ret) SD_MUST_CHECK;
 void session_expire(struct keeper *k);
+/* The queues on which this person has the right to list. */
+enum sd_err session_queues(struct keeper *k, const struct who *who, struct buf *raw, struct ipc_list *ret) SD_MUST_CHECK;
+/* The queues a person was put on, whatever that allows. */
 enum sd_err person_queues(struct keeper *k, const uint8_t person[ID_BYTES], struct buf *raw,
                           struct ipc_list *ret) SD_MUST_CHECK;
-enum sd_err person_has_queue(struct keeper *k, const uint8_t person[ID_BYTES], struct span queue, bool *ret) SD_MUST_CHECK;
 
 /* A leaf with actor and origin filled in. */
 struct leaf leaf_by(const struct who *who, struct span origin, const char *action);
@@ -176,10 +227,10 @@ struct ticket {
     uint8_t queue_bytes[64];
     struct span queue; /* in queue_bytes: a ticket is not copied */
     enum ticket_state state;
+    enum category category;
 };
+enum category category_stored(int64_t value); /* a row's number as a category */
 enum sd_err ticket_find(struct keeper *k, struct span id, struct ticket *ret) SD_MUST_CHECK;
-/* The ticket, when this person has rights on it: else SD_ERR_DENIED, for "not there" and "not yours" alike. */
-enum sd_err ticket_for(struct keeper *k, const struct who *who, struct span id, struct ticket *ret) SD_MUST_CHECK;
 struct queue_row {
     bool there, active;
     uint8_t address_bytes[LIMIT_ADDRESS_BYTES];

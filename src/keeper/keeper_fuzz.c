@@ -54,7 +54,9 @@ static void add_person(void) {
     query_blob(&q, span_of(id, ID_BYTES));
     query_text(&q, SPAN("support"));
     must(query_run(&q));
-    must(session_make(k, id, token));
+    struct session_new session = {.person = id, .origin = SPAN("127.0.0.1"), .factor = FACTOR_TOTP};
+    uint8_t session_id[ID_BYTES];
+    must(session_make(k, &session, session_id, token));
 }
 
 /* A ticket with a letter, both with ids of which every byte is 0x11. */

@@ -69,6 +69,8 @@ void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms) {
     json_text(&j, "origin", clean_origin(leaf->origin));
     if (leaf->digest.n)
         json_hex(&j, "digest", leaf->digest);
+    if (leaf->note.n)
+        json_hex(&j, "note", leaf->note);
     if (leaf->objects.n)
         json_hex(&j, "objects", leaf->objects);
     json_end(&j);

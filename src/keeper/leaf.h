@@ -42,6 +42,7 @@ struct leaf {
     struct span detail;  /* our own word after the reason: a state, a queue */
     struct span origin;  /* the client's address; anything else is not written */
     struct span digest;  /* SHA-256 of what was received or signed, or empty */
+    struct span note;    /* raw id of free text that is kept apart (permit.h), or empty; put in when it is listed */
     struct span objects; /* raw ids one after another, or empty: a list */
 };
 

@@ -2,6 +2,7 @@
 #include "core/log.h"
 #include "keeper/contacts.h"
 #include "keeper/handlers.h"
+#include "keeper/permit.h"
 #include "keeper/throttle.h"
 
 #include <errno.h>
@@ -340,6 +341,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
         return SD_ERR_NOMEM;
     k->spec = *spec;
     k->trust = trust_settings_default();
+    k->access = access_settings_default();
     k->dummy_password = buf_new(PASSWORD_HASH_MAX);
     k->settled_last = &k->settled;
     work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
@@ -373,6 +375,7 @@ void keeper_close(struct keeper **ref) {
     for (size_t i = 0; i < k->domain_count; i++)
         buf_free(&k->domains[i]);
     dkim_free(k);
+    rules_free(k);
     signer_free(&k->log_signer);
     buf_free(&k->log_origin);
     buf_free(&k->log_dir);
@@ -400,6 +403,7 @@ enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queu
         query_text(&q, queues[i].address);
         err = query_run(&q);
     }
+    rules_forget(k);
     return db_end(k->db, err);
 }
 

@@ -137,10 +137,14 @@ static enum sd_err apply_config(const struct config *config) {
     for (; n < QUEUES_MAX && config_queue(config, n, &name, &address); n++)
         queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address)};
     struct trust_settings trust;
+    struct access_settings access;
     enum sd_err err = trust_settings_from_config(config, &trust);
+    if (err == SD_OK)
+        err = access_settings_from_config(config, &access);
     if (err)
         return err;
     keeper_set_trust(self.k, &trust);
+    keeper_set_access(self.k, &access);
     err = keeper_set_queues(self.k, queues, n);
     return err ? err : keeper_set_domains(self.k, domains, config_domains(config, domains, DOMAINS_MAX));
 }

@@ -32,6 +32,8 @@ static void read_row(struct query *q, struct object_row *row) {
     query_get_fixed(q, 16, row->letter.domain_tag, DOMAIN_TAG_BYTES);
     row->letter.as_customer = query_get_int(q, 17) != 0;
     row->letter.encrypted = query_get_int(q, 18) != 0;
+    row->category = category_stored(query_get_int(q, 19));
+    row->facts.destroyed = query_get_int(q, 20) != 0;
 }
 
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) {

@@ -1,38 +1,44 @@
 /* open.c - opening: the key of one facet of one object, or of many heads for a list. Who, may they, is it fit, the record, the
  * key. */
 #include "keeper/handlers.h"
+#include "keeper/permit.h"
 
 #include <string.h>
 
 static const uint8_t no_digest[SHA256_BYTES];
 
-/* The verdict on one facet of one object for one person, and why not. */
+/* The verdict on one facet of one object for one person: SD_OK, or the refusal and why. */
 struct verdict {
-    enum right right;
+    enum sd_err status;
     const char *reason;
 };
 
-static struct verdict judge_facet(struct keeper *k, const struct object_facts *facts, unsigned facet) {
-    struct verdict v = {right_facet(facts, right_attachments(&k->trust.gates, facts), facet), REASON_UNFIT};
-    if (v.right == RIGHT_UNFIT && right_facet(facts, GATE_OPENS, facet) == RIGHT_GRANTED)
-        v.reason = REASON_ATTACHMENTS;
-    return v;
+static struct verdict judge_facet(struct keeper *k, const struct object_facts *facts, unsigned facet, const char *reason) {
+    enum right right = right_facet(facts, right_attachments(&k->trust.gates, facts), facet);
+    if (right == RIGHT_GRANTED)
+        return (struct verdict){SD_OK, reason};
+    if (right == RIGHT_DENIED)
+        return (struct verdict){SD_ERR_DENIED, REASON_NOT_YOURS};
+    if (facts->destroyed)
+        return (struct verdict){SD_ERR_UNSUPPORTED, REASON_DESTROYED};
+    bool by_gate = right_facet(facts, GATE_OPENS, facet) == RIGHT_GRANTED;
+    return (struct verdict){SD_ERR_UNSUPPORTED, by_gate ? REASON_ATTACHMENTS : REASON_UNFIT};
 }
 
 static enum sd_err judge(struct keeper *k, const struct who *who, struct span id, unsigned facet, struct object_row *row,
                          struct verdict *ret) {
-    bool has = false;
+    struct permission permission = {.status = SD_ERR_DENIED, .reason = REASON_NOT_YOURS};
+    *ret = (struct verdict){.status = SD_ERR_DENIED};
     enum sd_err err = object_find(k, id, row);
-    if (err == SD_OK && row->there)
-        err = person_has_queue(k, who->person, row->queue, &has);
+    if (err == SD_OK && row->there) {
+        struct demand demand = {.verb = facet_verb(facet), .queue = row->queue, .category = row->category, .object = id};
+        err = permit(k, who, &demand, &permission);
+    }
     if (err)
         return err;
-    struct verdict v = {row->there ? right_ticket(who->role, has) : RIGHT_DENIED, NULL};
-    if (v.right == RIGHT_GRANTED)
-        v = judge_facet(k, &row->facts, facet);
-    if (v.right == RIGHT_DENIED)
-        v.reason = REASON_NOT_YOURS;
-    *ret = v;
+    *ret = (struct verdict){permission.status, permission.reason};
+    if (permission.status == SD_OK)
+        *ret = judge_facet(k, &row->facts, facet, permission.reason);
     return SD_OK;
 }
 
@@ -61,8 +67,8 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct object_row row = {0};
-    struct verdict verdict = {0};
-    enum sd_err err = session_check(k, req->token, &who);
+    struct verdict verdict = {.status = SD_ERR_DENIED};
+    enum sd_err err = session_check(k, req->token, req->origin, &who);
     if (err == SD_OK && who.verdict == SESSION_LIVE)
         err = judge(k, &who, req->object, req->facet, &row, &verdict);
     if (err)
@@ -73,13 +79,12 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
     leaf.detail = span_cstr(facet_name((enum facet)req->facet));
     if (row.there)
         leaf.ticket = span_of(row.ticket, ID_BYTES);
-    if (verdict.right == RIGHT_GRANTED) {
-        leaf.outcome = OUTCOME_GRANTED;
-        return answer_open(k, call, &row, req->facet, &leaf);
-    }
     if (who.verdict == SESSION_LIVE)
         leaf.reason = verdict.reason;
-    return refuse_recorded(k, call, verdict.right == RIGHT_UNFIT ? SD_ERR_UNSUPPORTED : SD_ERR_DENIED, &leaf);
+    if (verdict.status)
+        return refuse_recorded(k, call, verdict.status, &leaf);
+    leaf.outcome = OUTCOME_GRANTED;
+    return answer_open(k, call, &row, req->facet, &leaf);
 }
 
 /* ---- lists ---- */
@@ -108,16 +113,16 @@ static void note_ticket(struct heads *heads, const uint8_t ticket[ID_BYTES]) {
 static enum sd_err add_head(struct keeper *k, const struct who *who, struct span id, struct heads *heads) {
     struct secret key SD_CLEANUP(secret_free) = {0};
     struct object_row row = {0};
-    struct verdict verdict = {0};
+    struct verdict verdict = {.status = SD_ERR_DENIED};
     if (id.n != ID_BYTES)
         return SD_ERR_PARSE;
     enum sd_err err = judge(k, who, id, FACET_HEAD, &row, &verdict);
-    if (err == SD_OK && verdict.right == RIGHT_GRANTED)
+    if (err == SD_OK && verdict.status == SD_OK)
         err = release(k, &row, FACET_HEAD, &key);
     if (err)
         return err;
     ipc_list_add(&heads->list, &heads->keys, secret_span(&key));
-    if (verdict.right == RIGHT_GRANTED) {
+    if (verdict.status == SD_OK) {
         buf_put(&heads->granted, id);
         note_ticket(heads, row.ticket);
     } else {
@@ -149,7 +154,7 @@ enum sd_err keeper_on_open_heads(void *ctx, struct ipc_call *call, const struct 
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct heads heads SD_CLEANUP(heads_free) = {.keys = buf_new(8192), .granted = buf_new(8192)};
-    enum sd_err err = session_check(k, req->token, &who);
+    enum sd_err err = session_check(k, req->token, req->origin, &who);
     if (err)
         return err;
     struct leaf leaf = leaf_by(&who, req->origin, "list");

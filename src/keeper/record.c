@@ -68,6 +68,14 @@ enum sd_err records_send(struct records *records, struct ipc_call *call, enum sd
     return SD_OK;
 }
 
+enum sd_err records_submit(struct records *records) {
+    if (records->err || !records->first)
+        return records->err;
+    audit_submit(records->k->audit, records->first);
+    records->first = NULL;
+    return SD_OK;
+}
+
 enum sd_err refuse_recorded(struct keeper *k, struct ipc_call *call, enum sd_err status, const struct leaf *leaf) {
     struct records records SD_CLEANUP(records_free);
     records_start(&records, k);

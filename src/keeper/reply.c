@@ -5,6 +5,7 @@
 #include "core/codec.h"
 #include "keeper/answer_rules.h"
 #include "keeper/handlers.h"
+#include "keeper/permit.h"
 #include "keeper/warrant.h"
 
 #include <stdlib.h>
@@ -250,15 +251,16 @@ static enum sd_err finish(struct keeper *k, struct answer *answer) {
         return answer->err;
     who_free(&answer->who);
     answer->who = (struct who){0};
-    enum sd_err err = session_check(k, answer->req.token, &answer->who);
+    const char *reason = NULL;
+    enum sd_err err = session_check(k, answer->req.token, answer->req.origin, &answer->who);
     if (err)
         return err;
-    err = ticket_for(k, &answer->who, answer->req.ticket, &now);
+    err = ticket_for(k, &answer->who, VERB_REPLY, answer->req.ticket, &now, &reason);
     if (err == SD_OK && (!span_eq(now.queue, answer->ticket.queue) || right_answer(now.state) != RIGHT_GRANTED))
         err = SD_ERR_STALE;
-    if (err == SD_ERR_DENIED || err == SD_ERR_STALE) {
+    if (is_refusal(err) || err == SD_ERR_STALE) {
         struct leaf leaf = reply_leaf(answer);
-        leaf.reason = err == SD_ERR_STALE ? "ticket-changed" : leaf.reason ? leaf.reason : REASON_NOT_YOURS;
+        leaf.reason = err == SD_ERR_STALE ? "ticket-changed" : reason;
         return refuse_recorded(k, answer->call, err, &leaf);
     }
     return err ? err : let_out(k, answer);
@@ -353,13 +355,14 @@ static enum sd_err judge_first(struct keeper *k, struct answer *answer, enum ans
 
 static enum sd_err start(struct keeper *k, struct answer *answer, bool *ret_kept) {
     enum answer_verdict verdict = ANSWER_REFUSED;
-    enum sd_err err = session_check(k, answer->req.token, &answer->who);
+    const char *reason = NULL;
+    enum sd_err err = session_check(k, answer->req.token, answer->req.origin, &answer->who);
     if (err)
         return err;
-    err = ticket_for(k, &answer->who, answer->req.ticket, &answer->ticket);
-    if (err == SD_ERR_DENIED) {
+    err = ticket_for(k, &answer->who, VERB_REPLY, answer->req.ticket, &answer->ticket, &reason);
+    if (is_refusal(err)) {
         struct leaf leaf = reply_leaf(answer);
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
+        leaf.reason = reason;
         return refuse_recorded(k, answer->call, err, &leaf);
     }
     if (err == SD_OK)
@@ -437,16 +440,17 @@ enum sd_err keeper_on_reply_token(void *ctx, struct ipc_call *call, const struct
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct ticket ticket = {0};
-    enum sd_err err = session_check(k, req->token, &who);
+    const char *reason = NULL;
+    enum sd_err err = session_check(k, req->token, req->origin, &who);
     if (err)
         return err;
-    err = ticket_for(k, &who, req->ticket, &ticket);
+    err = ticket_for(k, &who, VERB_REPLY, req->ticket, &ticket, &reason);
     struct leaf leaf = leaf_by(&who, req->origin, "reply-token");
     leaf.object = "ticket";
     leaf.object_id = req->ticket;
     leaf.ticket = ticket.there ? span_of(ticket.id, ID_BYTES) : SPAN_NONE;
-    if (err == SD_ERR_DENIED) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
+    if (is_refusal(err)) {
+        leaf.reason = reason;
         return refuse_recorded(k, call, err, &leaf);
     }
     return err ? err : give_token(k, call, &ticket, &leaf);

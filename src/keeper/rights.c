@@ -23,13 +23,94 @@ const char *disposition_word(unsigned disposition) {
     return disposition < SD_COUNT(words) ? words[disposition] : "unknown";
 }
 
-enum right right_ticket(enum person_role role, bool has_queue) {
-    return (role == ROLE_AGENT || role == ROLE_SUPERVISOR) && has_queue ? RIGHT_GRANTED : RIGHT_DENIED;
+/* ---- rules ---- */
+
+bool rule_applies(const struct rule *rule, const struct wanted *wanted, int64_t now_ms) {
+    const struct verb_facts *verb = verb_facts(wanted->verb);
+    if (!verb || !(rule->verbs >> wanted->verb & 1) || now_ms < rule->from_ms || (rule->until_ms && now_ms >= rule->until_ms))
+        return false;
+    if (verb->scope == SCOPE_SYSTEM)
+        return true;
+    bool here = rule->everywhere || span_eq(span_of(rule->queue, rule->queue_bytes), wanted->queue);
+    return here && (rule->categories >> wanted->category & 1);
 }
 
-enum right right_search(enum person_role role) {
-    return role == ROLE_AGENT || role == ROLE_SUPERVISOR ? RIGHT_GRANTED : RIGHT_DENIED;
+enum right rights_judge(const struct rule *rules, size_t count, const struct wanted *wanted, int64_t now_ms,
+                        const struct rule **ret_rule) {
+    const struct rule *allows = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!rule_applies(&rules[i], wanted, now_ms))
+            continue;
+        if (!rules[i].allow) {
+            *ret_rule = &rules[i];
+            return RIGHT_DENIED;
+        }
+        if (!allows)
+            allows = &rules[i];
+    }
+    *ret_rule = allows;
+    return allows ? RIGHT_GRANTED : RIGHT_DENIED;
 }
+
+uint32_t rights_verbs(const struct rule *rules, size_t count, int64_t now_ms) {
+    uint32_t allowed = 0, denied = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct rule *rule = &rules[i];
+        if (now_ms < rule->from_ms || (rule->until_ms && now_ms >= rule->until_ms))
+            continue;
+        if (rule->allow)
+            allowed |= rule->verbs;
+        else if (rule->everywhere && rule->categories == CATEGORIES_ALL)
+            denied |= rule->verbs;
+    }
+    return allowed & ~denied;
+}
+
+#define OF_EVERYBODY (VERB_BIT(FACTORS) | VERB_BIT(EXCEED) | VERB_BIT(TOKENS))
+#define OF_AGENTS                                                                                                              \
+    (VERB_BIT(LIST) | VERB_BIT(OPEN) | VERB_BIT(DOWNLOAD) | VERB_BIT(REPLY) | VERB_BIT(STATE) | VERB_BIT(ASSIGN) |             \
+     VERB_BIT(MOVE) | VERB_BIT(CLASSIFY) | VERB_BIT(HISTORY) | VERB_BIT(SEARCH))
+
+struct role_facts role_facts(enum person_role role) {
+    static const uint8_t normal = 1 << CATEGORY_NORMAL, confidential = 1 << CATEGORY_CONFIDENTIAL;
+    switch (role) {
+    case ROLE_AGENT:
+        return (struct role_facts){
+            .own_queues = OF_AGENTS, .system = OF_EVERYBODY | VERB_BIT(BREAK_GLASS), .categories = normal};
+    case ROLE_SUPERVISOR:
+        return (struct role_facts){.own_queues = OF_AGENTS | VERB_BIT(EXPORT) | VERB_BIT(PURGE),
+                                   .system = OF_EVERYBODY | VERB_BIT(BREAK_GLASS),
+                                   .categories = normal | confidential};
+    case ROLE_SECURITY:
+        return (struct role_facts){.all_queues = VERB_BIT(RELEASE),
+                                   .system = OF_EVERYBODY | VERB_BIT(BREAK_GLASS) | VERB_BIT(AUDIT) | VERB_BIT(SESSIONS) |
+                                             VERB_BIT(ALARMS) | VERB_BIT(WARRANTS) | VERB_BIT(RESET),
+                                   .categories = CATEGORIES_ALL};
+    case ROLE_PRIVACY:
+        return (struct role_facts){.all_queues = VERB_BIT(PURGE) | VERB_BIT(EXPORT),
+                                   .system = OF_EVERYBODY | VERB_BIT(BREAK_GLASS) | VERB_BIT(POLICY) | VERB_BIT(ALARMS) |
+                                             VERB_BIT(WARRANTS),
+                                   .categories = CATEGORIES_ALL};
+    case ROLE_ADMIN:
+        return (struct role_facts){.system = OF_EVERYBODY | VERB_BIT(PEOPLE) | VERB_BIT(RESET) | VERB_BIT(SESSIONS) |
+                                             VERB_BIT(KEYS) | VERB_BIT(ALARMS)};
+    case ROLE_AUDITOR:
+        return (struct role_facts){.system = OF_EVERYBODY | VERB_BIT(AUDIT) | VERB_BIT(ALARMS)};
+    case ROLE_NOBODY:
+        break;
+    }
+    return (struct role_facts){0};
+}
+
+uint32_t rights_conflicting(void) {
+    return VERB_BIT(PEOPLE) | VERB_BIT(PURGE) | VERB_BIT(POLICY);
+}
+
+bool rights_conflict(uint32_t verbs) {
+    return (verbs & VERB_BIT(PEOPLE)) && (verbs & (VERB_BIT(PURGE) | VERB_BIT(POLICY)));
+}
+
+/* ---- objects ---- */
 
 enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object) {
     return object->decided ? GATE_OPENS : gate_opens(gates, GATE_ATTACHMENTS, object->trust, object->disposition);
@@ -55,6 +136,8 @@ static enum right answer_facet(unsigned facet) {
 }
 
 enum right right_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
+    if (object->destroyed)
+        return RIGHT_UNFIT;
     if (object->kind == OBJECT_ANSWER)
         return answer_facet(facet);
     if (object->disposition != DISPOSITION_ACCEPT && object->disposition != DISPOSITION_FLAG &&
@@ -73,4 +156,16 @@ enum right right_state(enum ticket_state from, enum ticket_state to) {
 
 enum right right_answer(enum ticket_state state) {
     return state == TICKET_OPEN || state == TICKET_PENDING || state == TICKET_CLOSED ? RIGHT_GRANTED : RIGHT_UNFIT;
+}
+
+enum verb facet_verb(unsigned facet) {
+    switch (facet) {
+    case FACET_HEAD:
+        return VERB_LIST;
+    case FACET_SOURCE:
+    case FACET_FILE:
+        return VERB_DOWNLOAD;
+    default:
+        return VERB_OPEN;
+    }
 }

@@ -96,7 +96,10 @@ static struct ipc_client *peer_of(struct process *p, uint32_t peer) {
 #define TRUST_LINES                                                                                                            \
     "trust.weights=\ntrust.flag_at=30\ntrust.review_at=100\ntrust.history_days=730\n"                                          \
     "gates.review=verified, unverified, failed\ngates.append=verified, unverified\ngates.reopen=verified\n"                    \
-    "gates.customer=verified\ngates.auto_answer=verified\ngates.add_people=verified\ngates.attachments=verified\n"
+    "gates.customer=verified\ngates.auto_answer=verified\ngates.add_people=verified\ngates.attachments=verified\n"             \
+    "desk.origin=http://localhost:8025\naccess.passkey_roles=security, admin\naccess.totp_step_up=no\naccess.four_eyes=\n"     \
+    "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.opens_per_minute=60\nbudget.opens_per_day=1500\n"            \
+    "budget.heads_per_minute=2000\nbudget.heads_per_day=60000\nbudget.roles=\n"
 
 static void configure(struct process *p, const char *may_open) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(4096);

@@ -110,12 +110,68 @@ static void throttle_clock_set_back(SD_UNUSED void **state) {
 
 /* ---- rights ---- */
 
+static enum right ask(const struct rule *rules, size_t count, enum verb verb, const char *queue, enum category category) {
+    const struct rule *by = NULL;
+    struct wanted wanted = {verb, span_cstr(queue), category};
+    enum right right = rights_judge(rules, count, &wanted, 1000, &by);
+    assert_true(right != RIGHT_GRANTED || by);
+    return right;
+}
+
+static struct rule rule_on(bool allow, uint32_t verbs, const char *queue, uint8_t categories) {
+    struct rule rule = {.allow = allow, .verbs = verbs, .categories = categories, .everywhere = strcmp(queue, "*") == 0};
+    rule.queue_bytes = (uint8_t)strlen(queue);
+    memcpy(rule.queue, queue, strlen(queue));
+    return rule;
+}
+
+/* Only who answers mail has content by role, and nobody both runs people and destroys. */
 static void rights_by_role(SD_UNUSED void **state) {
     for (unsigned role = 0; role <= ROLE_AUDITOR; role++) {
+        struct role_facts facts = role_facts((enum person_role)role);
         bool content = role == ROLE_AGENT || role == ROLE_SUPERVISOR;
-        assert_int_equal(right_ticket((enum person_role)role, true), content ? RIGHT_GRANTED : RIGHT_DENIED);
-        assert_int_equal(right_ticket((enum person_role)role, false), RIGHT_DENIED);
+        assert_int_equal((facts.own_queues & VERB_BIT(OPEN)) != 0, content);
+        assert_int_equal((facts.own_queues | facts.all_queues | facts.system) == 0, role == ROLE_NOBODY);
+        assert_int_equal((facts.all_queues | facts.system) & (VERB_BIT(OPEN) | VERB_BIT(LIST) | VERB_BIT(NONE)), 0);
+        assert_false(rights_conflict(facts.own_queues | facts.all_queues | facts.system));
     }
+    assert_true(rights_conflict(VERB_BIT(PEOPLE) | VERB_BIT(PURGE)));
+    assert_true(rights_conflict(VERB_BIT(PEOPLE) | VERB_BIT(POLICY)));
+    assert_false(rights_conflict(VERB_BIT(PURGE) | VERB_BIT(POLICY)));
+}
+
+static void rights_by_queue_and_category(SD_UNUSED void **state) {
+    struct rule rules[] = {rule_on(true, VERB_BIT(OPEN), "support", 1 << CATEGORY_NORMAL)};
+    assert_int_equal(ask(rules, 1, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_GRANTED);
+    assert_int_equal(ask(rules, 1, VERB_OPEN, "support", CATEGORY_SPECIAL), RIGHT_DENIED);
+    assert_int_equal(ask(rules, 1, VERB_OPEN, "billing", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(ask(rules, 1, VERB_OPEN, "", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(ask(rules, 1, VERB_REPLY, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(ask(rules, 1, VERB_COUNT, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(ask(NULL, 0, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+}
+
+static void deny_wins(SD_UNUSED void **state) {
+    struct rule rules[] = {rule_on(true, VERB_BIT(OPEN) | VERB_BIT(KEYS), "*", CATEGORIES_ALL),
+                           rule_on(false, VERB_BIT(OPEN), "support", CATEGORIES_ALL),
+                           rule_on(true, VERB_BIT(OPEN), "support", CATEGORIES_ALL)};
+    assert_int_equal(ask(rules, 3, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(ask(rules, 3, VERB_OPEN, "billing", CATEGORY_SPECIAL), RIGHT_GRANTED);
+    assert_int_equal(ask(rules, 3, VERB_KEYS, "", CATEGORY_NORMAL), RIGHT_GRANTED);
+    assert_int_equal(rights_verbs(rules, 3, 1000), VERB_BIT(OPEN) | VERB_BIT(KEYS));
+}
+
+static void rules_have_their_time(SD_UNUSED void **state) {
+    struct rule rule = rule_on(true, VERB_BIT(OPEN), "*", CATEGORIES_ALL);
+    rule.from_ms = 1001;
+    assert_int_equal(ask(&rule, 1, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+    rule.from_ms = 1000;
+    assert_int_equal(ask(&rule, 1, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_GRANTED);
+    rule.until_ms = 1000;
+    assert_int_equal(ask(&rule, 1, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_DENIED);
+    assert_int_equal(rights_verbs(&rule, 1, 1000), 0);
+    rule.until_ms = 1001;
+    assert_int_equal(ask(&rule, 1, VERB_OPEN, "support", CATEGORY_NORMAL), RIGHT_GRANTED);
 }
 
 static void rights_of_letters(SD_UNUSED void **state) {
@@ -394,13 +450,30 @@ static void leaf_longest(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totp_vectors),        cmocka_unit_test(totp_each_step_once),     cmocka_unit_test(totp_window),
-        cmocka_unit_test(totp_strange_input),  cmocka_unit_test(throttle_schedule),       cmocka_unit_test(throttle_forgets),
-        cmocka_unit_test(throttle_fades),      cmocka_unit_test(throttle_clock_set_back), cmocka_unit_test(rights_by_role),
-        cmocka_unit_test(rights_of_letters),   cmocka_unit_test(rights_of_quarantine),    cmocka_unit_test(answer_headers),
-        cmocka_unit_test(answer_cut_anywhere), cmocka_unit_test(answer_reply_address),    cmocka_unit_test(answer_lines),
-        cmocka_unit_test(answer_examination),  cmocka_unit_test(answer_domains),          cmocka_unit_test(password_rules),
-        cmocka_unit_test(password_round_trip), cmocka_unit_test(leaf_round_trip),         cmocka_unit_test(leaf_origin),
+        cmocka_unit_test(totp_vectors),
+        cmocka_unit_test(totp_each_step_once),
+        cmocka_unit_test(totp_window),
+        cmocka_unit_test(totp_strange_input),
+        cmocka_unit_test(throttle_schedule),
+        cmocka_unit_test(throttle_forgets),
+        cmocka_unit_test(throttle_fades),
+        cmocka_unit_test(throttle_clock_set_back),
+        cmocka_unit_test(rights_by_role),
+        cmocka_unit_test(rights_by_queue_and_category),
+        cmocka_unit_test(deny_wins),
+        cmocka_unit_test(rules_have_their_time),
+        cmocka_unit_test(rights_of_letters),
+        cmocka_unit_test(rights_of_quarantine),
+        cmocka_unit_test(answer_headers),
+        cmocka_unit_test(answer_cut_anywhere),
+        cmocka_unit_test(answer_reply_address),
+        cmocka_unit_test(answer_lines),
+        cmocka_unit_test(answer_examination),
+        cmocka_unit_test(answer_domains),
+        cmocka_unit_test(password_rules),
+        cmocka_unit_test(password_round_trip),
+        cmocka_unit_test(leaf_round_trip),
+        cmocka_unit_test(leaf_origin),
         cmocka_unit_test(leaf_longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

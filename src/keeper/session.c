@@ -1,6 +1,6 @@
 #include "core/log.h"
-#include "keeper/keeper.h"
-#include "keeper/rights.h"
+#include "keeper/api_token.h"
+#include "keeper/permit.h"
 
 #include <string.h>
 
@@ -8,22 +8,25 @@
 
 void who_free(struct who *who) {
     buf_free(&who->name);
+    buf_free(&who->token_queues);
 }
 
-enum sd_err session_csrf(struct span token, struct sha256 *ret) {
-    return crypt_hmac_sha256(token, SPAN("csrf"), ret);
+enum sd_err session_csrf(struct keeper *k, struct span session, struct sha256 *ret) {
+    return vault_hmac(&k->vault, "csrf", session, ret);
 }
 
-static enum sd_err save_use(struct keeper *k, const struct sha256 *hash, int64_t now_ms, int64_t saved_ms) {
+/* ---- who is it ---- */
+
+static enum sd_err save_use(struct keeper *k, struct span id, int64_t now_ms, int64_t saved_ms) {
     struct query q = db_query(k->db, SQL_SESSION_USED);
-    query_blob(&q, span_of(hash->b, SHA256_BYTES));
+    query_blob(&q, id);
     query_int(&q, now_ms);
     enum sd_err err = query_run(&q);
     if (err || now_ms - saved_ms < SAVE_AFTER_MS)
         return err;
     q = db_query(k->db, SQL_SESSION_SAVE);
     query_int(&q, now_ms);
-    query_blob(&q, span_of(hash->b, SHA256_BYTES));
+    query_blob(&q, id);
     return query_run(&q);
 }
 
@@ -31,40 +34,86 @@ static bool is_live(int64_t made_ms, int64_t used_ms, int64_t now_ms) {
     return now_ms - made_ms < SESSION_LIFE_MS && now_ms - used_ms < SESSION_IDLE_MS;
 }
 
-static void read_who(struct query *q, struct who *who, int64_t now_ms, int64_t *saved_ms) {
-    int64_t made_ms = query_get_int(q, 1), used_ms = query_get_int(q, 3);
-    *saved_ms = query_get_int(q, 2);
-    if (!is_live(made_ms, used_ms > *saved_ms ? used_ms : *saved_ms, now_ms))
-        return;
-    int64_t role = query_get_int(q, 5);
-    query_get_fixed(q, 0, who->person, ID_BYTES);
-    buf_put(&who->name, query_get(q, 4));
-    who->role = role > 0 && role <= ROLE_AUDITOR ? (enum person_role)role : ROLE_NOBODY;
-    who->expires_ms = made_ms + SESSION_LIFE_MS < now_ms + SESSION_IDLE_MS ? made_ms + SESSION_LIFE_MS
-                                                                           : now_ms + SESSION_IDLE_MS;
-    who->verdict = SESSION_LIVE;
+static enum person_role role_from(int64_t role) {
+    return role > 0 && role <= ROLE_AUDITOR ? (enum person_role)role : ROLE_NOBODY;
 }
 
-enum sd_err session_check(struct keeper *k, struct span token, struct who *ret) {
+static void read_session(struct query *q, struct who *who, int64_t now_ms, int64_t *saved_ms) {
+    int64_t made_ms = query_get_int(q, 2), used_ms = query_get_int(q, 4);
+    *saved_ms = query_get_int(q, 3);
+    query_get_fixed(q, 0, who->session, ID_BYTES);
+    query_get_fixed(q, 1, who->person, ID_BYTES);
+    buf_put(&who->name, query_get(q, 8));
+    who->replaced_ms = query_get_int(q, 5);
+    who->factor = (enum factor)query_get_int(q, 6);
+    who->limited = query_get_int(q, 7) != 0;
+    who->role = role_from(query_get_int(q, 9));
+    who->expires_ms = made_ms + SESSION_LIFE_MS < now_ms + SESSION_IDLE_MS ? made_ms + SESSION_LIFE_MS
+                                                                           : now_ms + SESSION_IDLE_MS;
+    if (query_get_int(q, 10) == PERSON_ACTIVE && is_live(made_ms, used_ms > *saved_ms ? used_ms : *saved_ms, now_ms))
+        who->verdict = SESSION_LIVE;
+}
+
+static enum sd_err find_session(struct keeper *k, enum db_sql sql, const struct sha256 *hash, struct who *who, bool *ret_there,
+                                int64_t *ret_saved_ms) {
+    struct query q = db_query(k->db, sql);
+    query_blob(&q, span_of(hash->b, SHA256_BYTES));
+    *ret_there = query_row(&q);
+    if (*ret_there)
+        read_session(&q, who, k->spec.now_ms(), ret_saved_ms);
+    enum sd_err err = query_end(&q);
+    return err ? err : buf_err(&who->name);
+}
+
+/* A token that was replaced a while ago is known to its owner's browser no more: whoever has it has stolen it, or lost theirs
+ * to who did. Neither goes on. */
+static enum sd_err end_replayed(struct keeper *k, struct who *who) {
+    struct records records SD_CLEANUP(records_free);
+    struct span person = span_of(who->person, ID_BYTES);
+    records_start(&records, k);
+    who->verdict = SESSION_NONE;
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    err = session_end(k, span_of(who->session, ID_BYTES));
+    if (err == SD_OK)
+        err = alarm_raise(k, &(struct alarm_new){.kind = ALARM_TOKEN_REPLAYED, .person = person}, &records);
+    err = db_end(k->db, err ? err : records.err);
+    return err ? err : records_submit(&records);
+}
+
+static enum sd_err check_replaced(struct keeper *k, const struct sha256 *hash, struct who *who, int64_t *ret_saved_ms) {
+    bool there = false;
+    enum sd_err err = find_session(k, SQL_SESSION_BEFORE, hash, who, &there, ret_saved_ms);
+    if (err || !there || who->verdict != SESSION_LIVE || k->spec.now_ms() - who->replaced_ms < SESSION_OVERLAP_MS)
+        return err;
+    return end_replayed(k, who);
+}
+
+static enum sd_err check_session(struct keeper *k, const struct sha256 *hash, struct who *who, bool *ret_there) {
+    int64_t saved_ms = 0;
+    enum sd_err err = find_session(k, SQL_SESSION_GET, hash, who, ret_there, &saved_ms);
+    if (err == SD_OK && !*ret_there)
+        err = check_replaced(k, hash, who, &saved_ms);
+    if (err == SD_OK && who->verdict == SESSION_LIVE)
+        err = save_use(k, span_of(who->session, ID_BYTES), k->spec.now_ms(), saved_ms);
+    *ret_there = *ret_there || who->verdict == SESSION_LIVE;
+    return err;
+}
+
+enum sd_err session_check(struct keeper *k, struct span token, struct span origin, struct who *ret) {
     struct sha256 hash;
-    struct who who = {.name = buf_new(1024)};
-    int64_t now_ms = k->spec.now_ms(), saved_ms = 0;
+    bool there = false;
+    struct who who = {.name = buf_new(1024), .token_queues = buf_new(8192)};
     if (token.n != SESSION_TOKEN_BYTES) {
         *ret = who;
         return SD_OK;
     }
     enum sd_err err = crypt_sha256(token, &hash);
-    if (err)
-        return err;
-    struct query q = db_query(k->db, SQL_SESSION_GET);
-    query_blob(&q, span_of(hash.b, SHA256_BYTES));
-    if (query_row(&q))
-        read_who(&q, &who, now_ms, &saved_ms);
-    err = query_end(&q);
     if (err == SD_OK)
-        err = buf_err(&who.name);
-    if (err == SD_OK && who.verdict == SESSION_LIVE)
-        err = save_use(k, &hash, now_ms, saved_ms);
+        err = check_session(k, &hash, &who, &there);
+    if (err == SD_OK && !there)
+        err = api_token_check(k, &hash, origin, &who);
     if (err)
         who_free(&who);
     else
@@ -72,18 +121,65 @@ enum sd_err session_check(struct keeper *k, struct span token, struct who *ret) 
     return err;
 }
 
-enum sd_err session_make(struct keeper *k, const uint8_t person[ID_BYTES], uint8_t ret_token[SESSION_TOKEN_BYTES]) {
-    struct sha256 hash;
+/* ---- making, replacing, ending ---- */
+
+static enum sd_err new_token(uint8_t ret_token[SESSION_TOKEN_BYTES], struct sha256 *ret_hash) {
     random_bytes(ret_token, SESSION_TOKEN_BYTES);
-    enum sd_err err = crypt_sha256(span_of(ret_token, SESSION_TOKEN_BYTES), &hash);
+    return crypt_sha256(span_of(ret_token, SESSION_TOKEN_BYTES), ret_hash);
+}
+
+enum sd_err session_make(struct keeper *k, const struct session_new *session, uint8_t ret_id[ID_BYTES],
+                         uint8_t ret_token[SESSION_TOKEN_BYTES]) {
+    struct sha256 hash;
+    int64_t now_ms = k->spec.now_ms();
+    random_bytes(ret_id, ID_BYTES);
+    enum sd_err err = new_token(ret_token, &hash);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_SESSION_ADD);
+    query_blob(&q, span_of(ret_id, ID_BYTES));
     query_blob(&q, span_of(hash.b, SHA256_BYTES));
-    query_blob(&q, span_of(person, ID_BYTES));
-    query_int(&q, k->spec.now_ms());
-    query_int(&q, k->spec.now_ms());
+    query_int(&q, now_ms);
+    query_blob(&q, span_of(session->person, ID_BYTES));
+    query_int(&q, now_ms);
+    query_int(&q, now_ms);
+    query_text(&q, session->origin);
+    query_int(&q, session->factor);
+    query_int(&q, session->limited);
     return query_run(&q);
+}
+
+enum sd_err session_replace(struct keeper *k, const struct who *who, uint8_t ret_token[SESSION_TOKEN_BYTES],
+                            bool *ret_replaced) {
+    struct sha256 hash;
+    int64_t now_ms = k->spec.now_ms();
+    *ret_replaced = who->factor != FACTOR_TOKEN && now_ms - who->replaced_ms >= SESSION_REPLACE_MS;
+    if (!*ret_replaced)
+        return SD_OK;
+    enum sd_err err = new_token(ret_token, &hash);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_SESSION_REPLACE);
+    query_blob(&q, span_of(hash.b, SHA256_BYTES));
+    query_int(&q, now_ms);
+    query_blob(&q, span_of(who->session, ID_BYTES));
+    return query_run(&q);
+}
+
+enum sd_err session_end(struct keeper *k, struct span session) {
+    struct query q = db_query(k->db, SQL_SESSION_END);
+    query_blob(&q, session);
+    return query_run(&q);
+}
+
+enum sd_err session_end_all(struct keeper *k, struct span person, const uint8_t *keep, uint32_t *ret_ended) {
+    struct query q = db_query(k->db, SQL_SESSION_END_PERSON);
+    query_blob(&q, person);
+    query_blob(&q, keep ? span_of(keep, ID_BYTES) : SPAN_NONE);
+    enum sd_err err = query_run(&q);
+    if (err == SD_OK)
+        *ret_ended = db_changes(k->db);
+    return err;
 }
 
 void session_expire(struct keeper *k) {
@@ -107,15 +203,22 @@ enum sd_err person_queues(struct keeper *k, const uint8_t person[ID_BYTES], stru
     return err ? err : buf_err(raw);
 }
 
-enum sd_err person_has_queue(struct keeper *k, const uint8_t person[ID_BYTES], struct span queue, bool *ret) {
-    struct query q = db_query(k->db, SQL_PERSON_HAS_QUEUE);
-    query_blob(&q, span_of(person, ID_BYTES));
-    query_text(&q, queue);
-    bool has = query_row(&q);
-    enum sd_err err = query_end(&q);
-    if (err == SD_OK)
-        *ret = has;
-    return err;
+enum sd_err session_queues(struct keeper *k, const struct who *who, struct buf *raw, struct ipc_list *ret) {
+    struct query q = db_query(k->db, SQL_QUEUE_ACTIVE);
+    enum sd_err err = SD_OK;
+    while (err == SD_OK && ret->count < SESSION_QUEUES_MAX && query_row(&q)) {
+        struct demand demand = {.verb = VERB_LIST, .queue = query_get(&q, 0)};
+        bool may = false;
+        for (unsigned c = 0; c < CATEGORY_COUNT && !may && err == SD_OK; c++) {
+            demand.category = (enum category)c;
+            err = permit_peek(k, who, &demand, &may);
+        }
+        if (err == SD_OK && may)
+            ipc_list_add(ret, raw, demand.queue);
+    }
+    enum sd_err end = query_end(&q);
+    err = err ? err : end;
+    return err ? err : buf_err(raw);
 }
 
 struct leaf leaf_by(const struct who *who, struct span origin, const char *action) {
@@ -125,6 +228,11 @@ struct leaf leaf_by(const struct who *who, struct span origin, const char *actio
     else
         leaf.reason = "no-session";
     return leaf;
+}
+
+/* What is none of ours is taken for the strictest. */
+enum category category_stored(int64_t value) {
+    return value >= 0 && value < CATEGORY_COUNT ? (enum category)value : CATEGORY_SPECIAL;
 }
 
 enum sd_err ticket_find(struct keeper *k, struct span id, struct ticket *ret) {
@@ -138,20 +246,9 @@ enum sd_err ticket_find(struct keeper *k, struct span id, struct ticket *ret) {
         memcpy(ret->queue_bytes, queue.p, queue.n);
         ret->queue = span_of(ret->queue_bytes, queue.n);
         ret->state = (enum ticket_state)query_get_int(&q, 1);
+        ret->category = category_stored(query_get_int(&q, 2));
     }
     return query_end(&q);
-}
-
-enum sd_err ticket_for(struct keeper *k, const struct who *who, struct span id, struct ticket *ret) {
-    bool has = false;
-    if (who->verdict != SESSION_LIVE)
-        return SD_ERR_DENIED;
-    enum sd_err err = ticket_find(k, id, ret);
-    if (err == SD_OK && ret->there)
-        err = person_has_queue(k, who->person, ret->queue, &has);
-    if (err == SD_OK && right_ticket(who->role, has) != RIGHT_GRANTED)
-        err = SD_ERR_DENIED;
-    return err;
 }
 
 enum sd_err queue_find(struct keeper *k, struct span name, struct queue_row *ret) {

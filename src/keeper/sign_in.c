@@ -140,17 +140,20 @@ static enum sd_err encode_outcome(struct ipc_out *out, uint8_t outcome, int64_t 
     return keeper_sign_in_rep_encode(out, &rep);
 }
 
-static enum sd_err encode_success(struct keeper *k, const struct person_row *row, struct span token, struct ipc_out *out) {
+static enum sd_err encode_success(struct keeper *k, const struct person_row *row, const struct who *who, struct span token,
+                                  struct ipc_out *out) {
     struct sha256 csrf;
     struct buf id SD_CLEANUP(buf_free) = buf_new(64), raw SD_CLEANUP(buf_free) = buf_new(8192);
     struct keeper_sign_in_rep rep = {.outcome = SIGN_IN_OK,
                                      .token = token,
                                      .name = buf_span(&row->name),
                                      .role = (uint8_t)row->role,
-                                     .expires_ms = k->spec.now_ms() + SESSION_IDLE_MS};
-    enum sd_err err = session_csrf(token, &csrf);
+                                     .expires_ms = k->spec.now_ms() + SESSION_IDLE_MS,
+                                     .factor = (uint8_t)who->factor,
+                                     .limited = who->limited};
+    enum sd_err err = session_csrf(k, span_of(who->session, ID_BYTES), &csrf);
     if (err == SD_OK)
-        err = person_queues(k, row->id, &raw, &rep.queues);
+        err = session_queues(k, who, &raw, &rep.queues);
     if (err)
         return err;
     put_hex(&id, span_of(row->id, ID_BYTES));
@@ -181,10 +184,13 @@ static enum sd_err succeed(struct keeper *k, struct attempt *attempt, const stru
     err = store_step(k, row);
     if (err == SD_OK)
         err = forgive(k, attempt);
+    struct session_new session = {.person = row->id, .origin = attempt->req.origin, .factor = FACTOR_TOTP};
+    struct who who = {.verdict = SESSION_LIVE, .role = row->role, .factor = FACTOR_TOTP};
+    memcpy(who.person, row->id, ID_BYTES);
     if (err == SD_OK)
-        err = session_make(k, row->id, token);
+        err = session_make(k, &session, who.session, token);
     if (err == SD_OK)
-        err = encode_success(k, row, span_of(token, sizeof token), &out);
+        err = encode_success(k, row, &who, span_of(token, sizeof token), &out);
     if (err == SD_OK)
         records_add_changed(&records, &leaf);
     err = db_end(k->db, err ? err : records.err);

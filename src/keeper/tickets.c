@@ -1,25 +1,32 @@
 /* tickets.c - what people do with tickets besides reading and answering: move, change, look at the history; and who is who. */
 #include "core/codec.h"
 #include "keeper/handlers.h"
+#include "keeper/permit.h"
 
 #include <string.h>
 
-/* The rights of a ticket and the leaf of what is about to be done with it; *ret_err is SD_ERR_DENIED when it must not be. */
-static enum sd_err begin(struct keeper *k, struct span token, struct span origin, struct span id, const char *action,
+struct doing {
+    enum verb verb;
+    const char *action; /* in the log */
+};
+
+/* The rights of a ticket and the leaf of what is about to be done with it; *ret_err is the refusal when it must not be. */
+static enum sd_err begin(struct keeper *k, struct span token, struct span origin, struct span id, const struct doing *doing,
                          struct who *who, struct ticket *ticket, struct leaf *leaf, enum sd_err *ret_err) {
-    enum sd_err err = session_check(k, token, who);
+    const char *reason = NULL;
+    enum sd_err err = session_check(k, token, origin, who);
     if (err)
         return err;
-    *ret_err = ticket_for(k, who, id, ticket);
-    if (*ret_err && *ret_err != SD_ERR_DENIED)
+    *ret_err = ticket_for(k, who, doing->verb, id, ticket, &reason);
+    if (*ret_err && !is_refusal(*ret_err))
         return *ret_err;
-    *leaf = leaf_by(who, origin, action);
+    *leaf = leaf_by(who, origin, doing->action);
     leaf->object = "ticket";
     leaf->object_id = id;
     if (ticket->there)
         leaf->ticket = span_of(ticket->id, ID_BYTES);
-    if (*ret_err && who->verdict == SESSION_LIVE)
-        leaf->reason = REASON_NOT_YOURS;
+    if (who->verdict == SESSION_LIVE)
+        leaf->reason = reason;
     return SD_OK;
 }
 
@@ -38,15 +45,16 @@ static enum sd_err change(struct keeper *k, struct ipc_call *call, struct query 
     return err ? err : records_send(&records, call, SD_OK, out);
 }
 
-static enum sd_err may_move_to(struct keeper *k, const struct who *who, struct span queue) {
+static enum sd_err may_move_to(struct keeper *k, const struct who *who, const struct ticket *ticket, struct span queue) {
     struct queue_row row;
-    bool has = false;
+    bool may = false;
+    struct demand demand = {.verb = VERB_MOVE, .queue = queue, .category = ticket->category};
     enum sd_err err = queue_find(k, queue, &row);
     if (err == SD_OK)
-        err = person_has_queue(k, who->person, queue, &has);
+        err = permit_peek(k, who, &demand, &may);
     if (err)
         return err;
-    return row.there && row.active && right_ticket(who->role, has) == RIGHT_GRANTED ? SD_OK : SD_ERR_DENIED;
+    return row.there && row.active && may ? SD_OK : SD_ERR_DENIED;
 }
 
 enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper_move_req *req) {
@@ -55,17 +63,16 @@ enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper
     struct ticket ticket = {0};
     struct leaf leaf;
     enum sd_err verdict = SD_ERR_DENIED;
-    enum sd_err err = begin(k, req->token, req->origin, req->ticket, "move", &who, &ticket, &leaf, &verdict);
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, &(struct doing){VERB_MOVE, "move"}, &who, &ticket, &leaf,
+                            &verdict);
     if (err)
         return err;
     if (verdict == SD_OK)
-        verdict = may_move_to(k, &who, req->queue);
-    if (verdict == SD_ERR_DENIED) {
-        leaf.reason = who.verdict == SESSION_LIVE ? REASON_NOT_YOURS : leaf.reason;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+        verdict = may_move_to(k, &who, &ticket, req->queue);
+    if (verdict == SD_ERR_DENIED && who.verdict == SESSION_LIVE && !leaf.reason)
+        leaf.reason = REASON_NOT_YOURS;
     if (verdict)
-        return verdict;
+        return is_refusal(verdict) ? refuse_recorded(k, call, verdict, &leaf) : verdict;
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     err = keeper_move_rep_encode(&out, &(struct keeper_move_rep){});
     if (err)
@@ -80,6 +87,7 @@ enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper
 /* Is the detail one of ours? It goes into the log, where nothing else may. */
 static bool detail_fits(enum ticket_action action, struct span detail, enum ticket_state *ret_state) {
     uint8_t id[ID_BYTES];
+    enum category category;
     switch (action) {
     case ACTION_LIST:
         return detail.n == 0;
@@ -87,10 +95,32 @@ static bool detail_fits(enum ticket_action action, struct span detail, enum tick
         return ticket_state_from(detail, ret_state);
     case ACTION_ASSIGN:
         return detail.n == 0 || hex_to_bytes(detail, id, sizeof id) == SD_OK;
+    case ACTION_CLASSIFY:
+        return category_from(detail, &category);
     case ACTION_NONE:
         break;
     }
     return false;
+}
+
+static struct doing doing_of(unsigned action) {
+    static const enum verb verbs[] = {[ACTION_NONE] = VERB_NONE,
+                                      [ACTION_LIST] = VERB_LIST,
+                                      [ACTION_STATE] = VERB_STATE,
+                                      [ACTION_ASSIGN] = VERB_ASSIGN,
+                                      [ACTION_CLASSIFY] = VERB_CLASSIFY};
+    return (struct doing){action < SD_COUNT(verbs) ? verbs[action] : VERB_NONE, ticket_action_text(action)};
+}
+
+static enum sd_err classify(struct keeper *k, struct ipc_call *call, const struct keeper_act_req *req, struct leaf *leaf,
+                            struct ipc_out *out) {
+    enum category category = CATEGORY_SPECIAL;
+    if (!category_from(req->detail, &category))
+        return SD_ERR_PARSE;
+    struct query q = db_query(k->db, SQL_TICKET_CATEGORY);
+    query_int(&q, category);
+    query_blob(&q, req->ticket);
+    return change(k, call, &q, leaf, out);
 }
 
 /* Whoever takes a ticket out of Review has decided on what is in it by then, and on nothing that comes later. */
@@ -102,6 +132,8 @@ static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct 
         return err;
     leaf->detail = req->detail;
     leaf->outcome = OUTCOME_GRANTED;
+    if (req->action == ACTION_CLASSIFY)
+        return classify(k, call, req, leaf, &out);
     if (req->action != ACTION_STATE)
         return answer_recorded(k, call, &out, leaf);
     struct query q = db_query(k->db, ticket->state == TICKET_REVIEW ? SQL_TICKET_DECIDED : SQL_TICKET_STATE);
@@ -148,8 +180,8 @@ enum sd_err keeper_on_act(void *ctx, struct ipc_call *call, const struct keeper_
     enum sd_err verdict = SD_ERR_DENIED;
     if (!detail_fits((enum ticket_action)req->action, req->detail, &state))
         return SD_ERR_PARSE;
-    enum sd_err err = begin(k, req->token, req->origin, req->ticket, ticket_action_text(req->action), &who, &ticket, &leaf,
-                            &verdict);
+    struct doing doing = doing_of(req->action);
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, &doing, &who, &ticket, &leaf, &verdict);
     if (err == SD_OK && verdict == SD_OK)
         err = judge_act(k, req, &ticket, state, &leaf, &verdict);
     if (err)
@@ -192,7 +224,8 @@ enum sd_err keeper_on_history(void *ctx, struct ipc_call *call, const struct kee
     struct place places[HISTORY_MAX];
     size_t count = 0;
     enum sd_err verdict = SD_ERR_DENIED;
-    enum sd_err err = begin(k, req->token, req->origin, req->ticket, "history", &who, &ticket, &leaf, &verdict);
+    enum sd_err err = begin(k, req->token, req->origin, req->ticket, &(struct doing){VERB_HISTORY, "history"}, &who, &ticket,
+                            &leaf, &verdict);
     if (err)
         return err;
     if (verdict)
@@ -237,7 +270,7 @@ enum sd_err keeper_on_person(void *ctx, struct ipc_call *call, const struct keep
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
     struct buf id SD_CLEANUP(buf_free) = buf_new(64), name SD_CLEANUP(buf_free) = buf_new(1024);
-    enum sd_err err = session_check(k, req->token, &who);
+    enum sd_err err = session_check(k, req->token, req->origin, &who);
     if (err == SD_OK && who.verdict != SESSION_LIVE)
         err = SD_ERR_DENIED;
     if (err == SD_OK)

@@ -261,6 +261,24 @@ static enum sd_err find_data_dir(struct settings *s) {
     return set_value(s, index, full, s->path);
 }
 
+/* Where people reach the desk, unless that is set: by its name when it has a certificate, else on this machine, by the one name
+ * that browsers take for safe without TLS. A port that is the scheme's own is left out, as browsers do. */
+static enum sd_err find_origin(struct settings *s) {
+    size_t index;
+    char origin[300];
+    struct span listen = span_cstr(settings_text(s, "desk.listen"));
+    bool tls = *settings_text(s, "desk.tls_cert") != 0;
+    listen = span_sub(listen, 0, span_find(listen, ','));
+    struct span port = span_trim(span_from(listen, span_rfind(listen, ':') + 1));
+    if (!find_key(SPAN("desk"), SPAN("origin"), &index) || s->values[index][0])
+        return SD_OK;
+    bool usual = port.n == 0 || span_eq(port, tls ? SPAN("443") : SPAN("80"));
+    int n = snprintf(origin, sizeof origin, "%s%s%s%.*s", tls ? "https://" : "http://",
+                     tls ? settings_text(s, "main.hostname") : "localhost", usual ? "" : ":", usual ? 0 : (int)port.n,
+                     port.n ? (const char *)port.p : "");
+    return n > 0 && n < (int)sizeof origin ? set_value(s, index, origin, s->path) : SD_ERR_CONFIG;
+}
+
 enum sd_err settings_load(const char *path, const char *const *overrides, size_t override_count, struct settings **ret) {
     struct settings *s = calloc(1, sizeof *s);
     enum sd_err err = s ? SD_OK : SD_ERR_NOMEM;
@@ -273,6 +291,8 @@ enum sd_err settings_load(const char *path, const char *const *overrides, size_t
         err = set_override(s, overrides[i]);
     if (err == SD_OK)
         err = find_data_dir(s);
+    if (err == SD_OK)
+        err = find_origin(s);
     if (err)
         settings_free(&s);
     else

@@ -6,7 +6,22 @@ static const char *const ticket_states[] = {TICKET_STATE_LIST(X)};
 static const char *const delivery_states[] = {DELIVERY_STATE_LIST(X)};
 static const char *const person_roles[] = {ROLE_LIST(X)};
 static const char *const ticket_actions[] = {TICKET_ACTION_LIST(X)};
+static const char *const categories[] = {CATEGORY_LIST(X)};
+static const char *const factors[] = {FACTOR_LIST(X)};
 #undef X
+
+#define X(name, word, scope, step_up, eyes, what) {word, what, SCOPE_##scope, STEP_UP_##step_up, EYES_##eyes},
+static const struct verb_facts verbs[] = {VERB_LIST(X)};
+#undef X
+
+static const struct {
+    const char *text, *sentence;
+    enum alarm_told told;
+} alarms[] = {
+#define X(name, text, told, sentence) {text, sentence, TOLD_##told},
+    ALARM_LIST(X)
+#undef X
+};
 
 static const char *word(const char *const *words, size_t count, unsigned i) {
     return i < count ? words[i] : "unknown";
@@ -55,4 +70,49 @@ bool person_role_from(struct span text, enum person_role *ret) {
         return false;
     *ret = (enum person_role)i;
     return true;
+}
+
+const struct verb_facts *verb_facts(unsigned verb) {
+    return verb < SD_COUNT(verbs) ? &verbs[verb] : NULL;
+}
+
+const char *verb_text(unsigned verb) {
+    return verb < SD_COUNT(verbs) ? verbs[verb].word : "unknown";
+}
+
+bool verb_from(struct span text, enum verb *ret) {
+    for (unsigned i = 0; i < SD_COUNT(verbs); i++)
+        if (span_eq(text, span_cstr(verbs[i].word))) {
+            *ret = (enum verb)i;
+            return true;
+        }
+    return false;
+}
+
+const char *category_text(unsigned category) {
+    return word(categories, SD_COUNT(categories), category);
+}
+
+bool category_from(struct span text, enum category *ret) {
+    unsigned i;
+    if (!find(categories, SD_COUNT(categories), text, &i))
+        return false;
+    *ret = (enum category)i;
+    return true;
+}
+
+const char *factor_text(unsigned factor) {
+    return word(factors, SD_COUNT(factors), factor);
+}
+
+const char *alarm_text(unsigned kind) {
+    return kind < SD_COUNT(alarms) ? alarms[kind].text : "unknown";
+}
+
+const char *alarm_sentence(unsigned kind) {
+    return kind < SD_COUNT(alarms) ? alarms[kind].sentence : "";
+}
+
+enum alarm_told alarm_told(unsigned kind) {
+    return kind < SD_COUNT(alarms) ? alarms[kind].told : TOLD_EVERYBODY;
 }

@@ -57,6 +57,114 @@ enum person_role {
 #undef X
 };
 
+/* What kind of mail a ticket holds. Bits of a mask: 1 << category. */
+#define CATEGORY_LIST(X)                                                                                                       \
+    X(NORMAL, "normal")                                                                                                        \
+    X(CONFIDENTIAL, "confidential")                                                                                            \
+    X(SPECIAL, "special") /* GDPR art. 9: health, belief, biometrics … */
+enum category {
+#define X(name, text) CATEGORY_##name,
+    CATEGORY_LIST(X)
+#undef X
+};
+#define CATEGORY_COUNT 3
+#define CATEGORIES_ALL 7
+
+/*
+ * What people do. One table for rights, step-up, four eyes, the log, API tokens and documentation.
+ * X(name, word, scope, step-up, four eyes, what it is)
+ *   scope     QUEUE: of a ticket's queue and category; SYSTEM: of the installation
+ *   step-up   FREE or GESTURE: needs a fresh gesture with a passkey, which is then spent
+ *   four eyes ALONE or TWO: needs the approval of a second person who has the same right
+ * Numbers are stored: only append.
+ */
+#define VERB_LIST(X)                                                                                                           \
+    X(NONE, "none", SYSTEM, GESTURE, TWO, "nothing; nobody may")                                                               \
+    X(LIST, "list", QUEUE, FREE, ALONE, "see that tickets are there: subject, sender, counts")                                 \
+    X(OPEN, "open", QUEUE, FREE, ALONE, "read a message")                                                                      \
+    X(DOWNLOAD, "download", QUEUE, FREE, ALONE, "get a message's source or an original attachment")                            \
+    X(REPLY, "reply", QUEUE, FREE, ALONE, "answer")                                                                            \
+    X(STATE, "change-state", QUEUE, FREE, ALONE, "open, close, or take a ticket out of Review")                                \
+    X(ASSIGN, "assign", QUEUE, FREE, ALONE, "give a ticket to somebody")                                                       \
+    X(MOVE, "move", QUEUE, FREE, ALONE, "move a ticket to another queue (needs it for both)")                                  \
+    X(CLASSIFY, "classify", QUEUE, FREE, ALONE, "say that a ticket is normal, confidential or special")                        \
+    X(HISTORY, "history", QUEUE, FREE, ALONE, "see who did what with a ticket")                                                \
+    X(SEARCH, "search", QUEUE, FREE, ALONE, "find tickets by sender or words")                                                 \
+    X(RELEASE, "release", QUEUE, GESTURE, ALONE, "release from quarantine")                                                    \
+    X(EXPORT, "export", QUEUE, GESTURE, ALONE, "get tickets out of the desk as files")                                         \
+    X(PURGE, "purge", QUEUE, GESTURE, TWO, "destroy the keys of a ticket or message for good")                                 \
+    X(PEOPLE, "people", SYSTEM, GESTURE, ALONE, "add, suspend and remove people, and change what they may")                    \
+    X(RESET, "reset-factors", SYSTEM, GESTURE, TWO, "give somebody a new start with their factors")                            \
+    X(SESSIONS, "sessions", SYSTEM, FREE, ALONE, "see and end the sessions of others")                                         \
+    X(POLICY, "policy", SYSTEM, GESTURE, ALONE, "set how long things are kept, and other policy")                              \
+    X(KEYS, "keys", SYSTEM, GESTURE, ALONE, "replace keys")                                                                    \
+    X(AUDIT, "audit", SYSTEM, GESTURE, ALONE, "read the log")                                                                  \
+    X(ALARMS, "alarms", SYSTEM, FREE, ALONE, "see and end alarms of others")                                                   \
+    X(WARRANTS, "warrants", SYSTEM, GESTURE, ALONE, "issue and revoke warrants for work without a person")                     \
+    X(TOKENS, "tokens", SYSTEM, GESTURE, ALONE, "make API tokens, of no more than one's own rights")                           \
+    X(BREAK_GLASS, "break-glass", SYSTEM, GESTURE, ALONE, "open a queue for oneself in an emergency; everybody is told")       \
+    X(EXCEED, "exceed-budget", SYSTEM, GESTURE, ALONE, "open as many again after one's budget is used up")                     \
+    X(FACTORS, "own-factors", SYSTEM, GESTURE, ALONE, "change one's own passkeys, codes and password")
+enum verb {
+#define X(name, word, scope, step_up, eyes, what) VERB_##name,
+    VERB_LIST(X)
+#undef X
+        VERB_COUNT
+};
+#define VERB_BIT(name) (UINT32_C(1) << VERB_##name)
+enum verb_scope { SCOPE_QUEUE, SCOPE_SYSTEM };
+enum verb_step_up { STEP_UP_GESTURE = 0, STEP_UP_FREE = 1 };
+enum verb_eyes { EYES_TWO = 0, EYES_ALONE = 1 };
+struct verb_facts {
+    const char *word, *what;
+    enum verb_scope scope;
+    enum verb_step_up step_up;
+    enum verb_eyes eyes;
+};
+/* NULL when there is no such verb. */
+const struct verb_facts *verb_facts(unsigned verb);
+const char *verb_text(unsigned verb);
+bool verb_from(struct span text, enum verb *ret);
+const char *category_text(unsigned category);
+bool category_from(struct span text, enum category *ret);
+
+/* How a session came to be; zero is none. */
+#define FACTOR_LIST(X)                                                                                                         \
+    X(NONE, "none")                                                                                                            \
+    X(TOTP, "totp")         /* password and one-time code */                                                                   \
+    X(RECOVERY, "recovery") /* password and recovery code */                                                                   \
+    X(PASSKEY, "passkey")   /* with user verification: two factors in one */                                                   \
+    X(TOKEN, "token")       /* an API token: a machine */
+enum factor {
+#define X(name, text) FACTOR_##name,
+    FACTOR_LIST(X)
+#undef X
+};
+const char *factor_text(unsigned factor);
+
+/* What is told to people at once. X(name, word, who is told, sentence) */
+#define ALARM_LIST(X)                                                                                                          \
+    X(NONE, "none", NOBODY, "")                                                                                                \
+    X(BREAK_GLASS, "break-glass", EVERYBODY, "Somebody used emergency access.")                                                \
+    X(ADMIN_MADE, "administrator-made", EVERYBODY, "An administrator was made from the command line.")                         \
+    X(FACTORS_RESET, "factors-reset", EVERYBODY, "Somebody's factors were reset from the command line.")                       \
+    X(CLONED, "cloned-passkey", SECURITY, "A passkey's counter went backwards: it may have been cloned. It is suspended.")     \
+    X(TOKEN_REPLAYED, "session-replayed", SECURITY, "A session's old token was used again: the session was ended.")            \
+    X(BUDGET, "budget", SECURITY, "Somebody opened more than their budget allows.")                                            \
+    X(RECOVERY_USED, "recovery-used", SECURITY, "Somebody signed in with a recovery code.")                                    \
+    X(LOCKED_OUT, "locked-out", SECURITY, "An account is locked after failed sign-ins.")                                       \
+    X(LOG_DAMAGED, "log-damaged", SECURITY, "The audit log does not fit its checkpoint.")                                      \
+    X(CLOCK, "clock-back", SECURITY, "The clock went back.")
+enum alarm_kind {
+#define X(name, text, told, sentence) ALARM_##name,
+    ALARM_LIST(X)
+#undef X
+};
+enum alarm_told { TOLD_NOBODY, TOLD_SECURITY, TOLD_EVERYBODY };
+const char *alarm_text(unsigned kind);
+const char *alarm_sentence(unsigned kind);
+enum alarm_told alarm_told(unsigned kind);
+
 /* What became of one record offered for adoption. */
 #define ADOPT_OUTCOME_LIST(X)                                                                                                  \
     X(REFUSED, "refused") /* it does not authenticate, or its intake key is gone: set aside, reported */                       \
@@ -73,7 +181,8 @@ enum adopt_outcome {
     X(NONE, "none")                                                                                                            \
     X(LIST, "list")                                                                                                            \
     X(STATE, "change-state")                                                                                                   \
-    X(ASSIGN, "assign")
+    X(ASSIGN, "assign")                                                                                                        \
+    X(CLASSIFY, "classify")
 enum ticket_action {
 #define X(name, text) ACTION_##name,
     TICKET_ACTION_LIST(X)
