@@ -5,7 +5,6 @@
 #include "keeper/password.h"
 #include "keeper/rights.h"
 #include "keeper/throttle.h"
-#include "keeper/totp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,62 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* ---- RFC 6238 ---- */
-
-static void totp_vectors(SD_UNUSED void **state) {
-    static const struct {
-        int64_t time_s;
-        uint32_t code;
-    } vectors[] = {{59, 94287082},         {1111111109, 7081804},  {1111111111, 14050471},
-                   {1234567890, 89005924}, {2000000000, 69279037}, {20000000000, 65353130}};
-    for (size_t i = 0; i < SD_COUNT(vectors); i++) { /* Appendix B, SHA-1 */
-        uint32_t code = 0;
-        assert_int_equal(totp_code(SPAN("12345678901234567890"), (uint64_t)vectors[i].time_s / 30, 8, &code), SD_OK);
-        assert_int_equal(code, vectors[i].code);
-    }
-}
-
-static enum totp_verdict try_code(int64_t now_s, int64_t code_s, struct totp_used *used) {
-    char typed[7];
-    uint32_t code = 0;
-    enum totp_verdict verdict = TOTP_REFUSED;
-    struct span secret = SPAN("12345678901234567890");
-    assert_int_equal(totp_code(secret, (uint64_t)code_s / 30, 6, &code), SD_OK);
-    (void)snprintf(typed, sizeof typed, "%06u", code % 1000000);
-    assert_int_equal(totp_check(secret, span_cstr(typed), now_s * 1000, used, &verdict), SD_OK);
-    return verdict;
-}
-
-static void totp_each_step_once(SD_UNUSED void **state) {
-    struct totp_used used = {0};
-    assert_int_equal(try_code(3000, 3000, &used), TOTP_GOOD);
-    assert_int_equal(try_code(3000, 3000, &used), TOTP_REFUSED);
-    assert_int_equal(try_code(3029, 3000, &used), TOTP_REFUSED);
-    assert_int_equal(try_code(3029, 2970, &used), TOTP_GOOD); /* the step before, not yet used */
-    assert_int_equal(try_code(3029, 2970, &used), TOTP_REFUSED);
-    assert_int_equal(try_code(3030, 3000, &used), TOTP_REFUSED); /* now the one before, but used */
-    assert_int_equal(try_code(3060, 3030, &used), TOTP_GOOD);
-    assert_int_equal(try_code(3060, 3060, &used), TOTP_GOOD);
-    assert_int_equal(try_code(3060, 3030, &used), TOTP_REFUSED);
-}
-
-static void totp_window(SD_UNUSED void **state) {
-    struct totp_used used = {0};
-    assert_int_equal(try_code(3000, 2940, &used), TOTP_REFUSED); /* two steps back */
-    assert_int_equal(try_code(3000, 3030, &used), TOTP_REFUSED); /* a step ahead */
-    assert_int_equal(used.last, 0);
-}
-
-static void totp_strange_input(SD_UNUSED void **state) {
-    static const char *const typed[] = {"", "12345", "1234567", "12345a", " 12345", "-12345", "\xd9\xa1\xd9\xa2\xd9\xa3"};
-    for (size_t i = 0; i < SD_COUNT(typed); i++) {
-        struct totp_used used = {0};
-        enum totp_verdict verdict = TOTP_GOOD;
-        assert_int_equal(totp_check(SPAN("12345678901234567890"), span_cstr(typed[i]), 59000, &used, &verdict), SD_OK);
-        assert_int_equal(verdict, TOTP_REFUSED);
-    }
-}
 
 /* ---- throttling ---- */
 
@@ -450,10 +393,6 @@ static void leaf_longest(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(totp_vectors),
-        cmocka_unit_test(totp_each_step_once),
-        cmocka_unit_test(totp_window),
-        cmocka_unit_test(totp_strange_input),
         cmocka_unit_test(throttle_schedule),
         cmocka_unit_test(throttle_forgets),
         cmocka_unit_test(throttle_fades),

@@ -102,7 +102,7 @@ static enum sd_err read_person(struct keeper *k, struct query *q, struct person_
     query_get_fixed(q, 0, row->id, ID_BYTES);
     buf_put(&row->name, query_get(q, 1));
     row->role = role > 0 && role <= ROLE_AUDITOR ? (enum person_role)role : ROLE_NOBODY;
-    row->used = (struct totp_used){(uint64_t)query_get_int(q, 5), query_get_int(q, 6) != 0};
+    row->used = (struct totp_used){(uint64_t)query_get_int(q, 5)};
     struct span id = span_of(row->id, ID_BYTES);
     enum sd_err err = vault_unwrap(&k->vault, "person.totp", id, query_get(q, 4), &row->totp);
     if (err == SD_OK && password)
@@ -165,7 +165,7 @@ static enum sd_err encode_success(struct keeper *k, const struct person_row *row
 static enum sd_err store_step(struct keeper *k, const struct person_row *row) {
     struct query q = db_query(k->db, SQL_PERSON_TOTP);
     query_int(&q, (int64_t)row->used.last);
-    query_int(&q, row->used.before_last);
+    query_int(&q, 1); /* totp_before: whatever came before is used up */
     query_blob(&q, span_of(row->id, ID_BYTES));
     return query_run(&q);
 }

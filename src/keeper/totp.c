@@ -16,37 +16,54 @@ enum sd_err totp_code(struct span secret, uint64_t step, unsigned digits, uint32
     return SD_OK;
 }
 
-/* Marks step as used; false when it was, or is older than what is remembered. */
-static bool use_step(struct totp_used *used, uint64_t step) {
-    if (step > used->last) {
-        *used = (struct totp_used){step, used->last == step - 1};
-        return true;
+/* The digits as an app shows them: "123456" or "123 456". Any other text becomes empty. */
+static struct span digits_of(struct span typed, char to[TOTP_DIGITS]) {
+    bool spaced = typed.n == TOTP_DIGITS + 1 && typed.p[3] == ' ';
+    if (!spaced && typed.n != TOTP_DIGITS)
+        return SPAN_NONE;
+    for (size_t i = 0, n = 0; i < typed.n; i++) {
+        if (spaced && i == 3)
+            continue;
+        if (typed.p[i] < '0' || typed.p[i] > '9')
+            return SPAN_NONE;
+        to[n++] = (char)typed.p[i];
     }
-    if (step + 1 == used->last && !used->before_last) {
-        used->before_last = true;
-        return true;
-    }
-    return false;
+    return span_of(to, TOTP_DIGITS);
+}
+
+/* Compared as text, in constant time. */
+static enum sd_err is_code(struct span secret, uint64_t step, struct span typed, bool *ret) {
+    char code[TOTP_DIGITS];
+    uint32_t value = 0;
+    enum sd_err err = totp_code(secret, step, TOTP_DIGITS, &value);
+    if (err)
+        return err;
+    for (size_t i = TOTP_DIGITS; i > 0; i--, value /= 10)
+        code[i - 1] = (char)('0' + value % 10);
+    *ret = span_eq_secret(span_of(code, sizeof code), typed);
+    explicit_bzero(code, sizeof code);
+    return SD_OK;
 }
 
 enum sd_err totp_check(struct span secret, struct span typed, int64_t now_unix_ms, struct totp_used *used,
                        enum totp_verdict *ret) {
-    uint64_t now = now_unix_ms < 0 ? 0 : (uint64_t)now_unix_ms / 1000 / TOTP_STEP_S, number = 0;
-    bool readable = typed.n == TOTP_DIGITS && span_to_u64(typed, &number) == SD_OK;
-    enum totp_verdict verdict = TOTP_REFUSED;
-    struct totp_used after = *used;
-    for (uint64_t step = now; step + 2 > now; step--) { /* RFC 6238 §5.2: one step back for the delay of typing */
-        uint32_t code;
-        enum sd_err err = totp_code(secret, step, TOTP_DIGITS, &code);
+    char text[TOTP_DIGITS];
+    struct span digits = digits_of(typed, text);
+    if (secret.n < TOTP_SECRET_LEAST)
+        return SD_ERR_BUG;
+    uint64_t now = now_unix_ms < 0 ? 0 : (uint64_t)now_unix_ms / 1000 / TOTP_STEP_S, good = 0;
+    /* RFC 6238 §5.2: one step back for the delay of typing. Step 0, half a minute of 1970, is none: `last` starts with it. */
+    for (uint64_t step = now; step + 2 > now && step > 0; step--) {
+        bool same = false;
+        enum sd_err err = is_code(secret, step, digits, &same);
         if (err)
             return err;
-        if (readable && code == number && verdict == TOTP_REFUSED && use_step(&after, step))
-            verdict = TOTP_GOOD;
-        if (step == 0)
-            break;
+        if (same && step > used->last && good == 0) /* §5.2: not a second time; and nothing older than what was used */
+            good = step;
     }
-    if (verdict == TOTP_GOOD)
-        *used = after;
-    *ret = verdict;
+    explicit_bzero(text, sizeof text);
+    if (good)
+        used->last = good;
+    *ret = good ? TOTP_GOOD : TOTP_REFUSED;
     return SD_OK;
 }
