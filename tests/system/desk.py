@@ -23,6 +23,8 @@ import urllib.parse
 import dkim
 import requests
 
+from passkey import Passkey
+
 BUILD = pathlib.Path(os.environ.get("SEALDESK_BUILD", pathlib.Path(__file__).parents[2] / "build"))
 SEALDESK = str(BUILD / "sealdesk")
 SLOW = 5 if os.environ.get("SEALDESK_ASAN") else 1
@@ -129,7 +131,9 @@ class Office:
         self.secrets = {}
         self.spent = {}
         self.sessions = {}
+        self.passkeys = {}
         self.url = f"http://127.0.0.1:{self.desk_port}"
+        self.origin = f"http://localhost:{self.desk_port}"  # desk.origin as it is when nobody sets it: what passkeys are bound to
         init = self.cli("init", str(self.folder), "--hostname", "mail.desk.example", "--domain", "desk.example", "--queue",
                         "support=support@desk.example", "--queue", "billing=billing@desk.example", conf=False)
         assert init.returncode == 0, init.stderr
@@ -219,30 +223,90 @@ class Office:
 
     # ---- the API ----
 
-    def sign_in(self, address, password=PASSWORD, code=None, anew=False):
-        """A session, with its CSRF token as a header: the one there is, or a new one. Waits for a fresh TOTP step: each counts once."""
-        if not code and not anew and address in self.sessions and self.get(self.sessions[address], "/tickets").status_code == 200:
-            return self.sessions[address]
-        if code is None:
-            secret = self.secrets[address]
-            now = time.time()
-            step = int(now // 30)
-            spent = self.spent.get(address, 0)
-            if step - 1 > spent and 30 - now % 30 > 3 * SLOW:
-                step -= 1  # the previous step still counts for a while, and leaves the present one for the next sign-in
-            elif step <= spent:
-                time.sleep((spent + 1) * 30 - now + 0.1)
-                step = spent + 1
-            self.spent[address] = step
-            code = totp(secret, step * 30)
-        session = requests.Session()
-        answer = session.post(self.url + "/api/v1/session", json={"email": address, "password": password, "totp": code}, timeout=30)
+    def fresh_code(self, address):
+        """A one-time code that was not used yet. Each step counts once: waits for the next when there is none."""
+        now = time.time()
+        step = int(now // 30)
+        spent = self.spent.get(address, 0)
+        if step - 1 > spent and 30 - now % 30 > 3 * SLOW:
+            step -= 1  # the previous step still counts for a while, and leaves the present one for the next sign-in
+        elif step <= spent:
+            time.sleep((spent + 1) * 30 - now + 0.1)
+            step = spent + 1
+        self.spent[address] = step
+        return totp(self.secrets[address], step * 30)
+
+    def opened(self, answer, session, address):
+        """The session that this answer gave, with its CSRF token as a header; or the answer, when it gave none."""
         if answer.status_code != 201:
             return answer
         session.headers["X-CSRF-Token"] = answer.json()["csrf"]
         session.user = answer.json()
+        session.address = address
         self.sessions[address] = session
         return session
+
+    def sign_in(self, address, password=PASSWORD, code=None, anew=False):
+        """A session by password and code: the one there is, or a new one."""
+        if not code and not anew and address in self.sessions and self.get(self.sessions[address], "/tickets").status_code == 200:
+            return self.sessions[address]
+        code = code or self.fresh_code(address)
+        session = requests.Session()
+        answer = self.post(session, "/session", {"email": address, "password": password, "totp": code})
+        return self.opened(answer, session, address)
+
+    def passkey_sign_in(self, address):
+        """A session by this person's passkey, or the answer that refused it."""
+        session = requests.Session()
+        options = self.post(session, "/session/challenge", {}).json()
+        answer = self.post(session, "/session/passkey", {"credential": self.passkeys[address].get(options)})
+        return self.opened(answer, session, address)
+
+    def add_passkey(self, session, name="Test key"):
+        """A first passkey for who is signed in by password and code: the code again, and a limited session is whole."""
+        passkey = Passkey(self.origin)
+        options = self.post(session, "/passkeys/challenge", {})
+        assert options.status_code == 200, options.text
+        body = {"name": name, "credential": passkey.create(options.json()), "totp": self.fresh_code(session.address)}
+        answer = self.post(session, "/passkeys", body)
+        assert answer.status_code == 201, answer.text
+        self.passkeys[session.address] = passkey
+        return passkey
+
+    def whole(self, address):
+        """A session that may all that this person may and can step up, as administrators and security officers need one."""
+        session = self.sessions.get(address)
+        if session and address in self.passkeys and self.get(session, "/tickets").status_code == 200:
+            return session
+        if address in self.passkeys:
+            return self.passkey_sign_in(address)
+        session = self.sign_in(address, anew=True)
+        self.add_passkey(session)
+        return session
+
+    def step_up(self, session, act, target=None, passkey=None):
+        """A gesture for one act and its object (an id in hexadecimal; None: the installation). The answer."""
+        body = {"act": act, **({"object": target} if target else {})}
+        options = self.post(session, "/step-up/challenge", body)
+        if options.status_code != 200:
+            return options
+        credential = (passkey or self.passkeys[session.address]).get(options.json())
+        return self.post(session, "/step-up", {**body, "credential": credential})
+
+    def confirmed(self, session, method, path, body=None, **kwargs):
+        """A request as the page makes it: when a gesture is asked for, it is made and the request repeated."""
+        answer = self.ask(session, method, path, body, **kwargs)
+        if answer.status_code == 403 and answer.json()["code"] == "step-up-required":
+            done = self.step_up(session, answer.json()["act"], answer.json().get("object"))
+            assert done.status_code == 204, done.text
+            answer = self.ask(session, method, path, body, **kwargs)
+        return answer
+
+    def ask(self, session, method, path, body=None, **kwargs):
+        return session.request(method, self.url + "/api/v1" + path, json=body, timeout=30, **kwargs)
+
+    def post(self, session, path, body=None, **kwargs):
+        return self.ask(session, "POST", path, body, **kwargs)
 
     def get(self, session, path, **kwargs):
         return session.get(self.url + "/api/v1" + path, timeout=30, **kwargs)
