@@ -1,7 +1,7 @@
 /* access_settings.c - what the administrator set about access and budgets. */
 #include "core/config.h"
 #include "core/log.h"
-#include "keeper/keeper.h"
+#include "keeper/warrant.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +79,20 @@ static enum sd_err read_verbs(const struct config *config, uint32_t *ret) {
     return SD_OK;
 }
 
+static enum sd_err read_policies(const struct config *config, uint32_t *ret) {
+    struct span list = span_cstr(config_text(config, "access.warrant_policies")), part;
+    struct span_split split = span_split_start(list);
+    uint32_t purposes = 0;
+    while (list.n && span_split_next(&split, ',', &part)) {
+        enum warrant_purpose purpose = warrant_purpose_from(span_trim(part));
+        if (purpose == PURPOSE_NONE || purpose == PURPOSE_DELIVER || purpose == PURPOSE_EXPORT)
+            return wrong("access.warrant_policies");
+        purposes |= UINT32_C(1) << purpose;
+    }
+    *ret = purposes;
+    return SD_OK;
+}
+
 static enum sd_err read_times(const struct config *config, struct access_settings *settings) {
     struct span list = span_cstr(config_text(config, "budget.roles")), part;
     struct span_split split = span_split_start(list);
@@ -130,6 +144,8 @@ enum sd_err access_settings_from_config(const struct config *config, struct acce
         err = read_roles(config, &settings.passkey_roles);
     if (err == SD_OK)
         err = read_verbs(config, &settings.four_eyes);
+    if (err == SD_OK)
+        err = read_policies(config, &settings.warrant_policies);
     if (err == SD_OK)
         err = read_times(config, &settings);
     if (err == SD_OK)

@@ -67,7 +67,8 @@ struct access_settings {
     char rp_id[WEB_ORIGIN_MAX];  /* its host */
     uint32_t passkey_roles;      /* bits of enum person_role */
     bool totp_step_up;
-    uint32_t four_eyes; /* bits of enum verb, besides those of the table */
+    uint32_t four_eyes;        /* bits of enum verb, besides those of the table */
+    uint32_t warrant_policies; /* bits of enum warrant_purpose */
     int64_t break_glass_ms, enrol_ms;
     struct budget_limits budget;
     uint32_t budget_times[ROLE_AUDITOR + 1]; /* of each role */
@@ -98,6 +99,7 @@ struct keeper {
     struct work_queue checks;                    /* verification of the log, which may take minutes */
     struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
     size_t settled_count;
+    struct budget *budget;     /* what people have opened (budget.h) */
     struct rules_cache *rules; /* of people who act (permit.h) */
     struct access_settings access;
     struct audit_place listed; /* behind the last record that was listed: where the next page begins */

@@ -1,5 +1,6 @@
 /* life.c - the keeper's beginning and end: its files made, opened, recovered after a crash; and what is due now and then. */
 #include "core/log.h"
+#include "keeper/budget.h"
 #include "keeper/contacts.h"
 #include "keeper/handlers.h"
 #include "keeper/permit.h"
@@ -362,6 +363,7 @@ void keeper_close(struct keeper **ref) {
     if (k->audit) {
         keeper_collect(k);
         keeper_settle(k);
+        budget_save(k);
     }
     while (k->settled) {
         struct audit_entry *next = k->settled->next;
@@ -376,6 +378,7 @@ void keeper_close(struct keeper **ref) {
         buf_free(&k->domains[i]);
     dkim_free(k);
     rules_free(k);
+    budget_free(k);
     signer_free(&k->log_signer);
     buf_free(&k->log_origin);
     buf_free(&k->log_dir);
@@ -546,6 +549,7 @@ static void clean(struct keeper *k) {
 
 void keeper_tick(struct keeper *k) {
     keeper_settle(k);
+    budget_save(k);
     if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
         k->cleaned_ms = k->spec.now_ms();
         clean(k);

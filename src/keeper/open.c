@@ -1,5 +1,6 @@
 /* open.c - opening: the key of one facet of one object, or of many heads for a list. Who, may they, is it fit, the record, the
  * key. */
+#include "keeper/budget.h"
 #include "keeper/handlers.h"
 #include "keeper/permit.h"
 
@@ -83,6 +84,10 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
         leaf.reason = verdict.reason;
     if (verdict.status)
         return refuse_recorded(k, call, verdict.status, &leaf);
+    bool alarm = false;
+    err = budget_charge(k, &who, req->facet == FACET_HEAD ? BUDGET_HEADS : BUDGET_OPENS, 1, &verdict.status, &alarm);
+    if (err || verdict.status)
+        return err ? err : budget_refuse(k, call, &who, verdict.status, alarm, &leaf);
     leaf.outcome = OUTCOME_GRANTED;
     return answer_open(k, call, &row, req->facet, &leaf);
 }
@@ -150,6 +155,17 @@ static enum sd_err answer_heads(struct keeper *k, struct ipc_call *call, struct 
     return answer_recorded(k, call, &out, leaf);
 }
 
+static enum sd_err charge_heads(struct keeper *k, struct ipc_call *call, const struct who *who, struct heads *heads,
+                                struct leaf *leaf) {
+    enum sd_err status = SD_OK;
+    bool alarm = false;
+    uint32_t count = (uint32_t)(heads->granted.n / ID_BYTES);
+    enum sd_err err = budget_charge(k, who, BUDGET_HEADS, count, &status, &alarm);
+    if (err == SD_OK && status)
+        return budget_refuse(k, call, who, status, alarm, leaf);
+    return err ? err : answer_heads(k, call, heads, leaf);
+}
+
 enum sd_err keeper_on_open_heads(void *ctx, struct ipc_call *call, const struct keeper_open_heads_req *req) {
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
@@ -167,5 +183,5 @@ enum sd_err keeper_on_open_heads(void *ctx, struct ipc_call *call, const struct 
         err = add_head(k, &who, id, &heads);
     if (err == SD_OK)
         err = buf_err(&heads.keys);
-    return err ? err : answer_heads(k, call, &heads, &leaf);
+    return err ? err : charge_heads(k, call, &who, &heads, &leaf);
 }

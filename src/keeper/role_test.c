@@ -97,7 +97,8 @@ static struct ipc_client *peer_of(struct process *p, uint32_t peer) {
     "trust.weights=\ntrust.flag_at=30\ntrust.review_at=100\ntrust.history_days=730\n"                                          \
     "gates.review=verified, unverified, failed\ngates.append=verified, unverified\ngates.reopen=verified\n"                    \
     "gates.customer=verified\ngates.auto_answer=verified\ngates.add_people=verified\ngates.attachments=verified\n"             \
-    "desk.origin=http://localhost:8025\naccess.passkey_roles=security, admin\naccess.totp_step_up=no\naccess.four_eyes=\n"     \
+    "desk.origin=http://localhost:8025\naccess.passkey_roles=security, "                                                       \
+    "admin\naccess.totp_step_up=no\naccess.four_eyes=\naccess.warrant_policies=\n"                                             \
     "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.opens_per_minute=60\nbudget.opens_per_day=1500\n"            \
     "budget.heads_per_minute=2000\nbudget.heads_per_day=60000\nbudget.roles=\n"
 

@@ -25,6 +25,37 @@ enum sd_err warrant_add(struct keeper *k, const struct warrant *warrant) {
     return query_run(&q);
 }
 
+const struct purpose_facts *purpose_facts(enum warrant_purpose purpose) {
+#define X(name, word, process, facets, fit) {word, process, facets, FIT_##fit},
+    static const struct purpose_facts facts[] = {PURPOSE_LIST(X)};
+#undef X
+    return purpose < SD_COUNT(facts) ? &facts[purpose] : &facts[PURPOSE_NONE];
+}
+
+enum warrant_purpose warrant_purpose_from(struct span word) {
+    for (unsigned p = PURPOSE_NONE + 1; p < PURPOSE_COUNT; p++)
+        if (span_eq(word, span_cstr(purpose_facts((enum warrant_purpose)p)->word)))
+            return (enum warrant_purpose)p;
+    return PURPOSE_NONE;
+}
+
+enum sd_err warrant_add_scope(struct keeper *k, const struct warrant_scope *scope, uint8_t ret_id[ID_BYTES]) {
+    static const uint8_t no_digest[SHA256_BYTES];
+    random_bytes(ret_id, ID_BYTES);
+    struct query q = db_query(k->db, SQL_WARRANT_SCOPE);
+    query_blob(&q, span_of(ret_id, ID_BYTES));
+    query_text(&q, span_cstr(purpose_facts(scope->purpose)->word));
+    query_blob(&q, span_of(no_digest, sizeof no_digest));
+    query_blob(&q, scope->person);
+    query_int(&q, k->spec.now_ms());
+    query_int(&q, scope->expires_ms);
+    query_int(&q, scope->uses);
+    query_blob(&q, scope->ticket);
+    query_text(&q, scope->queue);
+    query_text(&q, span_cstr(scope->policy));
+    return query_run(&q);
+}
+
 enum warrant_verdict { WARRANT_NOT_THERE = 0, WARRANT_OVER = 1, WARRANT_LIVE = 2 };
 
 struct warrant_row {
@@ -44,7 +75,7 @@ static void row_free(struct warrant_row *row) {
 
 static enum sd_err read_row(struct keeper *k, struct query *q, struct span id, struct warrant_row *row) {
     int64_t expires_ms = query_get_int(q, 4), uses = query_get_int(q, 5);
-    row->spent = query_get_int(q, 6) != 0;
+    row->spent = query_get_int(q, 6) != 0 || query_get_int(q, 10) != 0;
     row->verdict = !row->spent && uses > 0 && expires_ms > k->spec.now_ms() ? WARRANT_LIVE : WARRANT_OVER;
     query_get_fixed(q, 0, row->object, ID_BYTES);
     query_get_fixed(q, 1, row->digest.b, SHA256_BYTES);
