@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 2000 /* a peer that does not read its answers for so long is broken */
-#define OPS_MAX 64     /* operation numbers per service */
+#define OPS_MAX 128    /* operation numbers per service */
 
 /* An answer that the peer has not yet taken. */
 struct kept {
@@ -24,7 +24,7 @@ struct ipc_conn {
     uint32_t peer;
     uint32_t uid;
     uint16_t instance;
-    atomic_uint_least64_t seen; /* bit per operation number */
+    atomic_uint_least64_t seen[OPS_MAX / 64]; /* bit per operation number */
     /* One of its threads reads, the others wait here: a descriptor that many poll wakes all of them for every message. */
     pthread_mutex_t lock;
     pthread_cond_t free_to_read;
@@ -216,8 +216,8 @@ static bool permitted(struct ipc_conn *conn, const struct ipc_op *op, const stru
         return false;
     if (op->fd && msg->fd < 0)
         return false;
-    uint64_t bit = UINT64_C(1) << op->number;
-    return !(atomic_fetch_or(&conn->seen, bit) & bit) || !op->once;
+    uint64_t bit = UINT64_C(1) << op->number % 64;
+    return !(atomic_fetch_or(&conn->seen[op->number / 64], bit) & bit) || !op->once;
 }
 
 /* False when the deadline has passed. */
