@@ -5,7 +5,7 @@
 #include "keeper/keeper.h"
 
 enum sd_err enrolment_code_make(struct keeper *k, struct buf *to, struct sha256 *ret_hmac) SD_MUST_CHECK;
-/* Of a code as typed: case, spaces and hyphens do not matter. */
+/* Of a code as typed. SD_ERR_PARSE: it cannot be one. */
 enum sd_err enrolment_code_hmac(struct keeper *k, struct span typed, struct sha256 *ret) SD_MUST_CHECK;
 
 #endif
