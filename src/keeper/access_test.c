@@ -1,4 +1,5 @@
-/* Who may, by whom else, how much: rules, four eyes, grants, emergency access, budgets, API tokens, warrants, alarms. */
+/* long: a case per rule of one subject, all on the same six people. Who may, by whom else, how much: rules, four eyes, grants,
+ * emergency access, budgets, API tokens, warrants, alarms. */
 #include "core/codec.h"
 #include "core/ipc/cards.h"
 #include "keeper/budget.h"
