@@ -4,8 +4,9 @@ set -euo pipefail
 packages=(
   gcc clang clang-format libclang-rt-14-dev meson ninja-build pkg-config git
   libssl-dev libargon2-dev libseccomp-dev libgumbo-dev libicu-dev libunbound-dev libmicrohttpd-dev libconfuse-dev libjansson-dev
-  libsqlite3-dev libpsl-dev libidn2-dev libzstd-dev libcurl4-openssl-dev libcmocka-dev libfido2-dev
+  libsqlite3-dev libpsl-dev libidn2-dev libzstd-dev libcurl4-openssl-dev libcmocka-dev libfido2-dev libqrencode-dev
   ca-certificates dns-root-data openssl sqlite3
+  john-data python3-zxcvbn
   python3 python3-pytest python3-yaml python3-jsonschema python3-dkim python3-spf python3-cryptography python3-requests
 )
 [ "${1:-}" = test ] && packages+=(chromium python3-nacl)

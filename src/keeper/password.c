@@ -1,6 +1,8 @@
 #include "keeper/password.h"
 #include "core/codec.h"
 #include "core/secret.h"
+#include "keeper/common_passwords.h"
+#include "keeper/guess.h"
 
 #include <argon2.h>
 #include <stdio.h>
@@ -17,16 +19,23 @@ static size_t characters(struct span s) {
     return n;
 }
 
-const char *password_problem(struct span password, struct span email) {
+const char *password_problem_for(struct span password, struct span email, const struct span *context, size_t n) {
+    struct span known[1 + GUESS_CONTEXT_MAX] = {email};
+    size_t more = n < GUESS_CONTEXT_MAX ? n : GUESS_CONTEXT_MAX;
     if (!span_is_utf8(password))
         return "The password is not UTF-8 text.";
     if (characters(password) < PASSWORD_MIN_CHARACTERS)
         return "The password is shorter than 15 characters.";
     if (characters(password) > PASSWORD_MAX_CHARACTERS)
         return "The password is longer than 256 characters.";
-    if (span_ieq(password, email))
-        return "The password is the e-mail address.";
-    return NULL;
+    for (size_t i = 0; i < more; i++)
+        known[1 + i] = context[i];
+    enum password_guess guess = password_guess(password, known, 1 + more);
+    return guess == PASSWORD_UNCOMMON ? NULL : password_guess_sentence(guess);
+}
+
+const char *password_problem(struct span password, struct span email) {
+    return password_problem_for(password, email, NULL, 0);
 }
 
 enum sd_err password_hash(struct span password, struct password_cost cost, struct buf *to) {

@@ -41,7 +41,7 @@ static enum sd_err check_queues(struct keeper *k, struct ipc_list queues, const 
 
 static enum sd_err check_new(struct keeper *k, struct adding *adding, const char **problem) {
     const struct keeper_user_add_req *req = &adding->req;
-    const char *password = password_problem(req->password, req->email);
+    const char *password = password_problem_for(req->password, req->email, &req->name, 1);
     if (!is_address(req->email))
         *problem = "This is not an e-mail address.";
     else if (!is_name(req->name))

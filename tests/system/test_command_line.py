@@ -181,7 +181,7 @@ def test_what_is_said_about_senders_is_checked(tmp_path, option, named):
 
 
 def test_people_can_be_added_while_it_runs(office, tmp_path):
-    (tmp_path / "p").write_text("another long password\n")
+    (tmp_path / "p").write_text("another horse battery staple\n")
     done = office.cli("user", "add", "--email", "new@desk.example", "--name", "New", "--role", "agent", "--queue", "support",
                       "--password-file", str(tmp_path / "p"))
     assert done.returncode == 0 and done.stdout.startswith("otpauth://totp/")
