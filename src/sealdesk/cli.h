@@ -33,6 +33,13 @@ int cmd_user(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_who_can(int argc, char **argv);
+int cmd_why(int argc, char **argv);
+int cmd_role(int argc, char **argv);
+int cmd_grant(int argc, char **argv);
+int cmd_token(int argc, char **argv);
+int cmd_warrant(int argc, char **argv);
+int cmd_alarm(int argc, char **argv);
 
 /* Options that most commands have: -c CONF, -o key=value …, --json. Others are left to the caller. */
 #define OVERRIDES_MAX 64
@@ -85,5 +92,11 @@ void put_zone_json(struct json_out *j, struct span zone);
 /* print.c: the keeper's JSON lines for people. */
 void print_person(struct span line);
 void print_record(struct span line);
+void print_who(struct span line);
+void print_role(struct span line);
+void print_grant(struct span line);
+void print_token(struct span line);
+void print_warrant(struct span line);
+void print_alarm(struct span line);
 
 #endif

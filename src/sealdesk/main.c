@@ -20,6 +20,20 @@ static const struct {
     {"verify", cmd_verify,
      "[-c CONF] [--resolver IP@PORT] [--at UNIXTIME] [--tls \"VERSION CIPHER\"] --ip IP --helo NAME --from ADDR [FILE|-]",
      "judge one message as the door would"},
+    {"who-can", cmd_who_can, "-c CONF ACT [ticket N | queue Q [--category C]] [--json]", "everybody who may do this, and why"},
+    {"why", cmd_why, "-c CONF PERSON ACT [ticket N | queue Q [--category C]] [--json]", "why somebody may, or may not"},
+    {"role", cmd_role, "list -c CONF | set NAME --verb A,B [--queue Q|*] [--category C,D] [--deny] | remove NAME",
+     "roles of your own"},
+    {"grant", cmd_grant,
+     "list -c CONF [--person A] | add --person A --verb B,C --reason TEXT [--queue Q|*] [--category D] [--deny] [--from T] "
+     "[--until T] "
+     "| remove NUMBER",
+     "rules for one person, for a time or for good"},
+    {"token", cmd_token, "list -c CONF | revoke ID", "API tokens of all people"},
+    {"warrant", cmd_warrant,
+     "list -c CONF [--live] | issue --purpose export|rescan|index --until T [--uses N] ticket N|queue Q | revoke ID",
+     "what processes may open without a person"},
+    {"alarm", cmd_alarm, "list -c CONF [--json]", "what people were told at once"},
     {"demo", cmd_demo, "[--once] [--json] [DIR]", "a short true story on this machine"},
 };
 
