@@ -102,6 +102,9 @@ struct keeper {
     struct budget *budget;     /* what people have opened (budget.h) */
     struct rules_cache *rules; /* of people who act (permit.h) */
     struct access_settings access;
+    struct address_seat *address_seats; /* attempts.h */
+    uint8_t challenge_run[16];          /* challenge.h: those of another run are void */
+    int64_t challenge_seen_ms;
     struct audit_place listed; /* behind the last record that was listed: where the next page begins */
     int64_t cleaned_ms;        /* when expired rows were last removed */
     uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
@@ -174,6 +177,7 @@ enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_
 #define SESSION_LIFE_MS (8 * 60 * 60 * 1000)
 #define SESSION_REPLACE_MS (15 * 60 * 1000) /* a session's token is replaced when it is older */
 #define SESSION_OVERLAP_MS (60 * 1000)      /* and the one before is still good for as long: requests are in flight */
+#define SESSION_AHEAD_MS (60 * 1000) /* the clock went back by more: how old the session is, nobody can say, and it ends */
 #define SESSION_TOKEN_BYTES 32
 #define SESSION_QUEUES_MAX 64 /* what keeper.def carries */
 
@@ -208,12 +212,15 @@ enum sd_err session_make(struct keeper *k, const struct session_new *session, ui
 /* A new token for the session, when the present one is older than SESSION_REPLACE_MS; *ret_replaced tells. */
 enum sd_err session_replace(struct keeper *k, const struct who *who, uint8_t ret_token[SESSION_TOKEN_BYTES],
                             bool *ret_replaced) SD_MUST_CHECK;
+/* A session that was limited: from now on it is a passkey's, under this token alone. Within a transaction. */
+enum sd_err session_make_whole(struct keeper *k, const struct who *who, uint8_t ret_token[SESSION_TOKEN_BYTES]) SD_MUST_CHECK;
 /* Ends one (keep NULL), or all of a person but `keep` (ID_BYTES, or NULL); API tokens stay. Within a transaction. */
 enum sd_err session_end(struct keeper *k, struct span session) SD_MUST_CHECK;
 enum sd_err session_end_all(struct keeper *k, struct span person, const uint8_t *keep, uint32_t *ret_ended) SD_MUST_CHECK;
 /* What changing requests repeat: the same for as long as the session lives, whatever its token is. */
 enum sd_err session_csrf(struct keeper *k, struct span session, struct sha256 *ret) SD_MUST_CHECK;
 void session_expire(struct keeper *k);
+bool session_is_live(int64_t made_ms, int64_t used_ms, int64_t now_ms);
 /* The queues on which this person has the right to list. */
 enum sd_err session_queues(struct keeper *k, const struct who *who, struct buf *raw, struct ipc_list *ret) SD_MUST_CHECK;
 /* The queues a person was put on, whatever that allows. */

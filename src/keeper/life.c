@@ -379,6 +379,7 @@ void keeper_close(struct keeper **ref) {
     dkim_free(k);
     rules_free(k);
     budget_free(k);
+    free(k->address_seats);
     signer_free(&k->log_signer);
     buf_free(&k->log_origin);
     buf_free(&k->log_dir);

@@ -1,6 +1,7 @@
 #include "core/log.h"
 #include "keeper/api_token.h"
 #include "keeper/permit.h"
+#include "keeper/person.h"
 
 #include <string.h>
 
@@ -30,15 +31,22 @@ static enum sd_err save_use(struct keeper *k, struct span id, int64_t now_ms, in
     return query_run(&q);
 }
 
-static bool is_live(int64_t made_ms, int64_t used_ms, int64_t now_ms) {
-    return now_ms - made_ms < SESSION_LIFE_MS && now_ms - used_ms < SESSION_IDLE_MS;
+bool session_is_live(int64_t made_ms, int64_t used_ms, int64_t now_ms) {
+    bool ahead = made_ms - now_ms > SESSION_AHEAD_MS || used_ms - now_ms > SESSION_AHEAD_MS;
+    return !ahead && now_ms - made_ms < SESSION_LIFE_MS && now_ms - used_ms < SESSION_IDLE_MS;
 }
 
 static enum person_role role_from(int64_t role) {
     return role > 0 && role <= ROLE_AUDITOR ? (enum person_role)role : ROLE_NOBODY;
 }
 
-static void read_session(struct query *q, struct who *who, int64_t now_ms, int64_t *saved_ms) {
+/* Whether a passkey is needed may have changed since: a new role, a new setting. */
+static bool is_limited(const struct keeper *k, const struct who *who, bool stored) {
+    return stored || (role_needs_passkey(k, who->role) && who->factor != FACTOR_PASSKEY);
+}
+
+static void read_session(struct keeper *k, struct query *q, struct who *who, int64_t *saved_ms) {
+    int64_t now_ms = k->spec.now_ms();
     int64_t made_ms = query_get_int(q, 2), used_ms = query_get_int(q, 4);
     *saved_ms = query_get_int(q, 3);
     query_get_fixed(q, 0, who->session, ID_BYTES);
@@ -46,11 +54,11 @@ static void read_session(struct query *q, struct who *who, int64_t now_ms, int64
     buf_put(&who->name, query_get(q, 8));
     who->replaced_ms = query_get_int(q, 5);
     who->factor = (enum factor)query_get_int(q, 6);
-    who->limited = query_get_int(q, 7) != 0;
     who->role = role_from(query_get_int(q, 9));
+    who->limited = is_limited(k, who, query_get_int(q, 7) != 0);
     who->expires_ms = made_ms + SESSION_LIFE_MS < now_ms + SESSION_IDLE_MS ? made_ms + SESSION_LIFE_MS
                                                                            : now_ms + SESSION_IDLE_MS;
-    if (query_get_int(q, 10) == PERSON_ACTIVE && is_live(made_ms, used_ms > *saved_ms ? used_ms : *saved_ms, now_ms))
+    if (query_get_int(q, 10) == PERSON_ACTIVE && session_is_live(made_ms, used_ms > *saved_ms ? used_ms : *saved_ms, now_ms))
         who->verdict = SESSION_LIVE;
 }
 
@@ -60,7 +68,7 @@ static enum sd_err find_session(struct keeper *k, enum db_sql sql, const struct 
     query_blob(&q, span_of(hash->b, SHA256_BYTES));
     *ret_there = query_row(&q);
     if (*ret_there)
-        read_session(&q, who, k->spec.now_ms(), ret_saved_ms);
+        read_session(k, &q, who, ret_saved_ms);
     enum sd_err err = query_end(&q);
     return err ? err : buf_err(&who->name);
 }
@@ -166,6 +174,19 @@ enum sd_err session_replace(struct keeper *k, const struct who *who, uint8_t ret
     return query_run(&q);
 }
 
+enum sd_err session_make_whole(struct keeper *k, const struct who *who, uint8_t ret_token[SESSION_TOKEN_BYTES]) {
+    struct sha256 hash;
+    enum sd_err err = new_token(ret_token, &hash);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_SESSION_WHOLE);
+    query_int(&q, FACTOR_PASSKEY);
+    query_blob(&q, span_of(hash.b, SHA256_BYTES));
+    query_int(&q, k->spec.now_ms());
+    query_blob(&q, span_of(who->session, ID_BYTES));
+    return query_run(&q);
+}
+
 enum sd_err session_end(struct keeper *k, struct span session) {
     struct query q = db_query(k->db, SQL_SESSION_END);
     query_blob(&q, session);
@@ -185,6 +206,7 @@ enum sd_err session_end_all(struct keeper *k, struct span person, const uint8_t 
 void session_expire(struct keeper *k) {
     struct query q = db_query(k->db, SQL_SESSION_EXPIRE);
     query_int(&q, k->spec.now_ms() - SESSION_LIFE_MS);
+    query_int(&q, k->spec.now_ms() + SESSION_AHEAD_MS);
     enum sd_err err = query_run(&q);
     if (err == SD_OK) {
         q = db_query(k->db, SQL_SESSION_EXPIRE_USED);

@@ -165,6 +165,44 @@ static void sessions_end(SD_UNUSED void **state) {
     assert_int_equal(session(&agent, &rep), SD_ERR_DENIED);
 }
 
+/* A clock that goes back prolongs no session and no lock. */
+static void the_clock_goes_back(SD_UNUSED void **state) {
+    struct keeper_session_rep rep;
+    uint32_t wait = 0;
+    assert_int_equal(rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent), SIGN_IN_OK);
+    rig_now_ms -= SESSION_AHEAD_MS;
+    assert_int_equal(session(&agent, &rep), SD_OK);
+    rig_now_ms -= 1;
+    assert_int_equal(session(&agent, &rep), SD_ERR_DENIED);
+    rig_now_ms += SESSION_AHEAD_MS + 1;
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(rig_try(&rig, "back@example.test", "wrong password here", "000000", "203.0.113.99", NULL),
+                         SIGN_IN_FAILED);
+    rig_now_ms -= 24 * 60 * 60 * 1000;
+    assert_int_equal(rig_try(&rig, "back@example.test", "wrong password here", "000000", "203.0.113.99", &wait),
+                     SIGN_IN_THROTTLED);
+    assert_int_equal(wait, 1);
+    rig_now_ms += 1000;
+    assert_int_equal(rig_try(&rig, "back@example.test", "wrong password here", "000000", "203.0.113.99", NULL), SIGN_IN_FAILED);
+    rig_now_ms += 24 * 60 * 60 * 1000;
+}
+
+/* Told once, when it happens, and only of people who are there. */
+static void a_lock_is_told(SD_UNUSED void **state) {
+    unsigned before = rig_records(&rig, "\"reason\":\"locked-out\"");
+    for (unsigned i = 0; i < 12; i++) {
+        char origin[32];
+        rig_now_ms += 31 * 60 * 1000;
+        (void)snprintf(origin, sizeof origin, "198.51.100.%u", i);
+        assert_int_equal(rig_try(&rig, "agent@example.test", "wrong password here", "000000", origin, NULL), SIGN_IN_FAILED);
+        assert_int_equal(rig_try(&rig, "nobody-else@example.test", "wrong password here", "000000", origin, NULL),
+                         SIGN_IN_FAILED);
+    }
+    assert_int_equal(rig_records(&rig, "\"reason\":\"locked-out\""), before + 1);
+    rig_now_ms += 31 * 60 * 1000;
+    assert_int_equal(rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent), SIGN_IN_OK);
+}
+
 static void sessions_survive_a_crash(SD_UNUSED void **state) {
     struct keeper_session_rep rep;
     assert_int_equal(rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent), SIGN_IN_OK);
@@ -318,6 +356,8 @@ int main(void) {
         cmocka_unit_test(address_is_throttled),
         cmocka_unit_test(a_flood_is_turned_away),
         cmocka_unit_test(sessions_end),
+        cmocka_unit_test(the_clock_goes_back),
+        cmocka_unit_test(a_lock_is_told),
         cmocka_unit_test(sessions_survive_a_crash),
         cmocka_unit_test(tokens_of_any_kind),
         cmocka_unit_test(other_roles_open_nothing),

@@ -180,6 +180,7 @@ void rig_add(struct rig *rig, const char *email, const char *role, const char *q
     struct keeper_user_add_rep rep;
     if (queue)
         ipc_list_add(&req.queues, &raw, span_cstr(queue));
+    *ret = (struct rig_person){0};
     assert_int_equal(RIG_CALL(rig, RIG_ADMIN, user_add, &req, &rep), SD_OK);
     assert_int_equal(rep.problem.n, 0);
     assert_int_equal(hex_to_bytes(rep.person, ret->id, 16), SD_OK);

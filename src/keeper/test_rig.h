@@ -6,6 +6,7 @@
 #define SD_KEEPER_TEST_RIG_H
 
 #include "keeper/handlers.h"
+#include "keeper/test_passkey.h"
 
 enum rig_peer { RIG_EDGE, RIG_CLERK, RIG_DESK, RIG_COURIER, RIG_ADMIN, RIG_PEERS };
 
@@ -51,6 +52,7 @@ struct rig_person {
     uint8_t id[16];
     uint8_t totp[20];
     uint8_t token[32];
+    struct test_passkey *passkey; /* the newest; NULL: none */
 };
 void rig_add(struct rig *rig, const char *email, const char *role, const char *queue, struct rig_person *ret);
 /* The code for the present step. */
@@ -59,6 +61,24 @@ void rig_code(const struct rig_person *person, char ret[7]);
 unsigned rig_sign_in(struct rig *rig, const char *email, const char *password, struct rig_person *person);
 unsigned rig_try(struct rig *rig, const char *email, const char *password, const char *code, const char *origin,
                  uint32_t *ret_wait_s);
+
+/* ---- passkeys (test_rig_passkey.c) ---- */
+
+/* Signed in with a whole session, whatever the role: by password and code, adding a passkey; later by that passkey. */
+void rig_enter(struct rig *rig, const char *email, struct rig_person *person);
+/* A (further) passkey of somebody who is signed in; a limited session becomes whole. Moves the clock on by a step. */
+void rig_add_passkey(struct rig *rig, struct rig_person *person);
+/* SIGN_IN_*; on success the token is kept. */
+unsigned rig_passkey_sign_in(struct rig *rig, struct rig_person *person);
+/* A gesture that waits for its act: in the session of the person's token, with their passkey. */
+enum sd_err rig_gesture(struct rig *rig, struct rig_person *person, enum verb verb, struct span object);
+
+/* The parts of these, for tests that do otherwise. */
+struct test_passkey *rig_new_passkey(struct rig *rig);
+enum sd_err rig_challenge(struct rig *rig, struct span token, uint8_t purpose, enum verb verb, struct span object,
+                          struct buf *to);
+enum sd_err rig_offer_passkey(struct rig *rig, struct rig_person *person, struct test_passkey *passkey, const char *code,
+                              struct keeper_passkey_add_rep *ret);
 
 /* ---- letters ---- */
 struct rig_letter {

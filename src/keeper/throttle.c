@@ -20,6 +20,13 @@ void throttle_fade(struct throttle *t, int64_t now_ms) {
     t->failures = faded >= t->failures ? 0 : t->failures - (uint32_t)faded;
 }
 
+bool throttle_catch_up(struct throttle *t, int64_t now_ms) {
+    bool ahead = t->last_ms > now_ms;
+    if (ahead)
+        t->last_ms = now_ms;
+    return ahead;
+}
+
 void throttle_charge(struct throttle *t, int64_t now_ms) {
     if (now_ms - t->last_ms > THROTTLE_FORGET_MS)
         t->failures = 0;

@@ -23,6 +23,8 @@ struct throttle {
 int64_t throttle_wait_ms(const struct throttle *t, int64_t now_ms);
 /* For addresses, before the others: one failure less for every THROTTLE_FADE_MS since the last one. */
 void throttle_fade(struct throttle *t, int64_t now_ms);
+/* A clock that was set back: a failure of the future becomes one of now. True: *t has changed and must be kept. */
+bool throttle_catch_up(struct throttle *t, int64_t now_ms);
 /* Counts an attempt as failed, before it is tried: attempts in flight cannot outrun the count. */
 void throttle_charge(struct throttle *t, int64_t now_ms);
 
