@@ -86,6 +86,13 @@ bool config_queue(const struct config *config, size_t i, const char **ret_name, 
     return false;
 }
 
+const char *config_queue_category(const struct config *config, const char *name) {
+    for (size_t k = 0; k < config->count; k++)
+        if (strncmp(config->entries[k].key, "category.", 9) == 0 && strcmp(config->entries[k].key + 9, name) == 0)
+            return config->entries[k].value;
+    return "normal";
+}
+
 size_t config_domains(const struct config *config, struct span *to, size_t max) {
     struct span_split split = span_split_start(span_cstr(config_text(config, "main.domains")));
     struct span part;

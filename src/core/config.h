@@ -20,6 +20,8 @@ bool config_bool(const struct config *config, const char *key);
 
 /* Queues in file order: name and address (lower case). False past the last. */
 bool config_queue(const struct config *config, size_t i, const char **ret_name, const char **ret_address);
+/* What kind of mail comes to a queue: "normal", "confidential", "special"; the roles that know queues know it. */
+const char *config_queue_category(const struct config *config, const char *name);
 /* main.domains as spans, at most max; the count. */
 size_t config_domains(const struct config *config, struct span *to, size_t max);
 

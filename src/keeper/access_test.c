@@ -119,6 +119,15 @@ static void categories_open_to_some(SD_UNUSED void **state) {
     assert_int_equal(opens(&boss, &letter, FACET_TEXT), SD_ERR_DENIED); /* only for as long */
 }
 
+static void a_queue_has_a_category(SD_UNUSED void **state) {
+    struct rig_letter letter = RIG_LETTER(17);
+    struct rig_adopted a;
+    struct queue_setting queues[] = {{SPAN("support"), SPAN(RIG_SUPPORT), CATEGORY_SPECIAL}};
+    assert_int_equal(keeper_set_queues(rig.k, queues, 1), SD_OK);
+    rig_adopt(&rig, &letter, &a);
+    assert_int_equal(opens(&boss, &letter, FACET_HEAD), SD_ERR_DENIED);
+}
+
 static void a_denial_wins(SD_UNUSED void **state) {
     struct rig_letter letter = RIG_LETTER(2);
     struct rig_adopted a;
@@ -715,6 +724,7 @@ static void suspended_people_may_nothing(SD_UNUSED void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(categories_open_to_some),
+        CASE(a_queue_has_a_category),
         CASE(a_denial_wins),
         CASE(grants_need_a_gesture_and_a_reason),
         CASE(duties_stay_separate),

@@ -76,6 +76,7 @@ static const char version_3[] =
     "ALTER TABLE person ADD COLUMN state INTEGER NOT NULL DEFAULT 1;" /* enum person_state */
     "ALTER TABLE person ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE ticket ADD COLUMN category INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE queue ADD COLUMN category INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE object ADD COLUMN destroyed_ms INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX object_ticket ON object(ticket);"
     "CREATE INDEX object_page ON object(page);"

@@ -123,6 +123,7 @@ void keeper_close(struct keeper **k);
 /* Queues as the configuration names them; a queue that is missing from it is kept, inactive. */
 struct queue_setting {
     struct span name, address;
+    enum category category; /* of new tickets */
 };
 enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queues, size_t count) SD_MUST_CHECK;
 /* DKIM keys for domains that have none. */

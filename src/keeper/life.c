@@ -405,6 +405,7 @@ enum sd_err keeper_set_queues(struct keeper *k, const struct queue_setting *queu
         q = db_query(k->db, SQL_QUEUE_PUT);
         query_text(&q, queues[i].name);
         query_text(&q, queues[i].address);
+        query_int(&q, queues[i].category);
         err = query_run(&q);
     }
     rules_forget(k);

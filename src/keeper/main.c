@@ -129,13 +129,19 @@ static enum sd_err on_listen(SD_UNUSED struct role_ctx *ctx, const char *name, i
     return SD_ERR_PROTOCOL;
 }
 
+/* The supervisor has checked the word; what is none all the same is the strictest. */
+static enum category category_named(const struct config *config, const char *queue) {
+    enum category category;
+    return category_from(span_cstr(config_queue_category(config, queue)), &category) ? category : CATEGORY_SPECIAL;
+}
+
 static enum sd_err apply_config(const struct config *config) {
     struct queue_setting queues[QUEUES_MAX];
     struct span domains[DOMAINS_MAX];
     const char *name = NULL, *address = NULL;
     size_t n = 0;
     for (; n < QUEUES_MAX && config_queue(config, n, &name, &address); n++)
-        queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address)};
+        queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address), category_named(config, name)};
     struct trust_settings trust;
     struct access_settings access;
     enum sd_err err = trust_settings_from_config(config, &trust);

@@ -18,8 +18,8 @@ struct password_cost {
 
 enum password_verdict { PASSWORD_WRONG = 0, PASSWORD_RIGHT = 1 };
 
-/* NULL: may be a password of this person; else why not, for people: its length, or common_passwords.h. context: what else is known
- * of the person and the place, the name first. */
+/* NULL: may be a password of this person; else why not, for people: its length, or common_passwords.h. context: what else is
+ * known of the person and the place, the name first. */
 const char *password_problem_for(struct span password, struct span email, const struct span *context, size_t n);
 const char *password_problem(struct span password, struct span email); /* with nothing else known */
 /* Appends the encoded hash. */

@@ -1,5 +1,7 @@
 #include "sealdesk/settings.h"
 
+#include "core/ipc/states.h"
+
 #include <confuse.h>
 #include <errno.h>
 #include <limits.h>
@@ -47,6 +49,7 @@ void settings_free(struct settings **settings) {
     for (size_t i = 0; i < s->queue_count; i++) {
         free(s->queues[i].name);
         free(s->queues[i].address);
+        free(s->queues[i].category);
     }
     free(s->values);
     free(s->path);
@@ -114,7 +117,7 @@ static enum sd_err set_override(struct settings *s, const char *text) {
 struct schema {
     cfg_opt_t sections[SECTIONS_MAX + 2]; /* queue and the end */
     cfg_opt_t options[SECTIONS_MAX][SECTION_KEYS_MAX];
-    cfg_opt_t queue[2];
+    cfg_opt_t queue[3];
 };
 
 static void build_schema(struct schema *schema) {
@@ -130,7 +133,8 @@ static void build_schema(struct schema *schema) {
         schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t)section, options, CFGF_NONE);
     }
     schema->queue[0] = (cfg_opt_t)CFG_STR((char *)(uintptr_t) "address", NULL, CFGF_NODEFAULT);
-    schema->queue[1] = end;
+    schema->queue[1] = (cfg_opt_t)CFG_STR((char *)(uintptr_t) "category", NULL, CFGF_NODEFAULT);
+    schema->queue[2] = end;
     schema->sections[sections++] = (cfg_opt_t)CFG_SEC((char *)(uintptr_t) "queue", schema->queue,
                                                       CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
     schema->sections[sections] = end;
@@ -146,15 +150,22 @@ static void print_problem(cfg_t *cfg, const char *format, va_list args) {
 }
 
 static enum sd_err add_queue(struct settings *s, cfg_t *section) {
-    const char *address = cfg_getstr(section, "address");
+    const char *address = cfg_getstr(section, "address"), *kind = cfg_getstr(section, "category");
+    kind = kind ? kind : "normal";
     if (s->queue_count == SETTINGS_QUEUES_MAX || !address || !strchr(address, '@') || !*cfg_title(section)) {
         (void)fprintf(stderr, "%s:%d: queue \"%s\" needs address = \"name@domain\" (at most %d queues)\n", s->path,
                       section->line, cfg_title(section), SETTINGS_QUEUES_MAX);
         return SD_ERR_CONFIG;
     }
+    enum category category;
+    if (!category_from(span_cstr(kind), &category)) {
+        (void)fprintf(stderr, "%s:%d: queue \"%s\": category \"%s\" is none of normal, confidential, special\n", s->path,
+                      section->line, cfg_title(section), kind);
+        return SD_ERR_CONFIG;
+    }
     struct settings_queue *queue = &s->queues[s->queue_count];
-    *queue = (struct settings_queue){strdup(cfg_title(section)), strdup(address)};
-    if (!queue->name || !queue->address)
+    *queue = (struct settings_queue){strdup(cfg_title(section)), strdup(address), strdup(kind)};
+    if (!queue->name || !queue->address || !queue->category)
         return SD_ERR_NOMEM;
     for (char *c = queue->address; *c; c++)
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
@@ -323,11 +334,13 @@ void settings_lines(const struct settings *settings, unsigned role, struct buf *
             buf_printf(to, "%s.%s=%s\n", keys[i].section, keys[i].name, settings->values[i]);
     if (role & (FOR_EDGE | FOR_KEEPER | FOR_DESK))
         for (size_t i = 0; i < settings->queue_count; i++)
-            buf_printf(to, "queue.%s=%s\n", settings->queues[i].name, settings->queues[i].address);
+            buf_printf(to, "queue.%s=%s\ncategory.%s=%s\n", settings->queues[i].name, settings->queues[i].address,
+                       settings->queues[i].name, settings->queues[i].category);
 }
 
 void settings_describe(FILE *to) {
     for (size_t i = 0; i < SD_COUNT(keys); i++)
         (void)fprintf(to, "%s.%s\n    default \"%s\"\n    %s\n", keys[i].section, keys[i].name, keys[i].fallback, keys[i].doc);
-    (void)fprintf(to, "queue \"NAME\" { address = \"NAME@DOMAIN\" }\n    one per queue\n");
+    (void)fprintf(to, "queue \"NAME\" { address = \"NAME@DOMAIN\" category = \"normal\" }\n"
+                      "    one per queue; category: what new tickets there are: normal, confidential or special\n");
 }

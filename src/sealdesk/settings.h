@@ -28,6 +28,7 @@ enum settings_role {
 struct settings_queue {
     char *name;
     char *address;
+    char *category; /* of what comes in there, until somebody says otherwise */
 };
 
 struct settings {
