@@ -1,8 +1,11 @@
 /*
+ * long: a row for every operation.
+ *
  * What the log says: every operation of keeper.def, granted and refused, leaves the record its comment promises, by the right
  * actor, or is named here as one that leaves none. And rows of the database that were exchanged by hand open nothing.
  */
 #include "core/codec.h"
+#include "core/ipc/cards.h"
 #include "keeper/test_rig.h"
 
 #include <setjmp.h>
@@ -204,6 +207,91 @@ CALL(log_more, RIG_ADMIN, audit_list, .from = 1)
 CALL(log_verify, RIG_ADMIN, audit_verify)
 CALL(public_keys, RIG_ADMIN, public_keys)
 
+/* ---- rights, machines, four eyes, alarms ---- */
+
+#define LATER .expires_ms = rig_now_ms + 60000
+#define REASON .reason = SPAN("It was asked for by telephone.")
+
+static enum sd_err set_role(enum rig_peer peer, struct span token, const char *name) {
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(512);
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(512);
+    struct keeper_role_set_req req = {.token = token, ORIGIN, .name = span_cstr(name)};
+    struct keeper_role_set_rep rep;
+    assert_int_equal(
+        cards_rule_v1_encode(&card, &(struct cards_rule_v1){.allow = true, .verbs = VERB_BIT(OPEN), .categories = 1}), SD_OK);
+    ipc_list_add(&req.rules, &raw, buf_span(&card.body));
+    return RIG_CALL(&rig, peer, role_set, &req, &rep);
+}
+
+static enum sd_err role_good(void) {
+    return set_role(RIG_ADMIN, SPAN_NONE, "night-shift");
+}
+
+static enum sd_err role_bad(void) {
+    return set_role(RIG_ADMIN, SPAN_NONE, "agent");
+}
+
+static enum sd_err role_mine(void) {
+    return set_role(RIG_DESK, TOKEN, "night-shift");
+}
+
+static enum sd_err add_grant(enum rig_peer peer, struct span token, const char *person) {
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(512);
+    struct keeper_grant_add_rep rep;
+    assert_int_equal(cards_rule_v1_encode(&card, &(struct cards_rule_v1){.verbs = VERB_BIT(MOVE), .categories = 1}), SD_OK);
+    struct keeper_grant_add_req req = {
+        .token = token, ORIGIN, .person = span_cstr(person), .rule = buf_span(&card.body), REASON};
+    return RIG_CALL(&rig, peer, grant_add, &req, &rep);
+}
+
+static enum sd_err grant_good(void) {
+    return add_grant(RIG_ADMIN, SPAN_NONE, "gone@example.test");
+}
+
+static enum sd_err grant_bad(void) {
+    return add_grant(RIG_ADMIN, SPAN_NONE, "nobody@example.test");
+}
+
+static enum sd_err grant_mine(void) {
+    return add_grant(RIG_DESK, TOKEN, "gone@example.test");
+}
+
+CALL(role_remove, RIG_ADMIN, role_set, .name = SPAN("night-shift"), .remove = true)
+CALL(roles, RIG_DESK, role_list, .token = TOKEN, ORIGIN)
+CALL(grant_remove, RIG_ADMIN, grant_remove, .grant = 2)
+CALL(grant_remove_mine, RIG_DESK, grant_remove, .token = TOKEN, ORIGIN, .grant = 2)
+CALL(grants_own, RIG_DESK, grant_list, .token = TOKEN, ORIGIN)
+CALL(grants_all, RIG_ADMIN, grant_list, .person = SPAN("*"))
+CALL(grants_mine, RIG_DESK, grant_list, .token = TOKEN, ORIGIN, .person = SPAN("*"))
+CALL(glass, RIG_DESK, break_glass, .token = TOKEN, ORIGIN, .queue = SPAN("billing"), REASON, .minutes = 5)
+CALL(why, RIG_ADMIN, explain, .person = SPAN("agent@example.test"), .verb = VERB_OPEN, .queue = SPAN("support"))
+CALL(why_other, RIG_DESK, explain, .token = TOKEN, ORIGIN, .person = SPAN("gone@example.test"), .verb = VERB_KEYS)
+CALL(who_can, RIG_ADMIN, who_can, .verb = VERB_OPEN, .queue = SPAN("support"))
+CALL(who_can_mine, RIG_DESK, who_can, .token = TOKEN, ORIGIN, .verb = VERB_OPEN, .queue = SPAN("support"))
+CALL(api_token, RIG_DESK, token_make, .token = TOKEN, ORIGIN, .name = SPAN("crm"), .verbs = VERB_BIT(OPEN), LATER)
+CALL(api_token_bad, RIG_DESK, token_make, .token = TOKEN, ORIGIN, .name = SPAN("crm"), LATER)
+CALL(api_tokens_own, RIG_DESK, token_list, .token = TOKEN, ORIGIN)
+CALL(api_tokens_all, RIG_ADMIN, token_list, .all = true)
+CALL(api_tokens_mine, RIG_DESK, token_list, .token = TOKEN, ORIGIN, .all = true)
+CALL(api_token_end, RIG_ADMIN, token_revoke, .id = ID(strange))
+CALL(warrant_good, RIG_ADMIN, warrant_issue, .purpose = SPAN("export"), .queue = SPAN("support"), .uses = 1, LATER)
+CALL(warrant_bad, RIG_ADMIN, warrant_issue, .purpose = SPAN("fun"), .queue = SPAN("support"), .uses = 1, LATER)
+CALL(warrant_mine, RIG_DESK, warrant_issue, .token = TOKEN, ORIGIN, .purpose = SPAN("rescan"), .queue = SPAN("support"),
+     .uses = 1, LATER)
+CALL(warrants, RIG_ADMIN, warrant_list, .live = true)
+CALL(warrants_mine, RIG_DESK, warrant_list, .token = TOKEN, ORIGIN)
+CALL(warrant_end, RIG_ADMIN, warrant_revoke, .warrant = ID(strange))
+CALL(warrant_use, RIG_CLERK, warrant_open, .warrant = ID(strange), .object = ID(my_object), .facet = FACET_TEXT)
+CALL(warrant_policy, RIG_CLERK, warrant_by_policy, .purpose = SPAN("rescan"), .queue = SPAN("support"))
+CALL(asks, RIG_DESK, request_make, .token = TOKEN, ORIGIN, .verb = VERB_RESET, .object = ID(gone.id), REASON)
+CALL(decides, RIG_DESK, request_decide, .token = TOKEN, ORIGIN, .request = ID(strange), .approve = true)
+CALL(declines, RIG_DESK, request_decide, .token = TOKEN, ORIGIN, .request = ID(strange))
+CALL(requests, RIG_DESK, request_list, .token = TOKEN, ORIGIN)
+CALL(alarms, RIG_DESK, alarm_list, .token = TOKEN, ORIGIN)
+CALL(alarm_none, RIG_DESK, alarm_seen, .token = TOKEN, ORIGIN, .alarm = 99)
+CALL(classify, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_CLASSIFY,
+     .detail = SPAN("normal"))
+
 static const struct {
     const char *op;
     enum sd_err (*call)(void);
@@ -279,6 +367,45 @@ static const struct {
     {"audit_list", log_more, SD_OK, NULL, NULL, NULL, NULL},
     {"audit_verify", log_verify, SD_OK, "root", "audit-verify", "granted", ""},
     {"public_keys", public_keys, SD_OK, NULL, NULL, NULL, NULL},
+    {"act", classify, SD_OK, "person", "classify", "granted", "normal"},
+    {"role_set", role_good, SD_OK, "root", "role-set", "granted", "night-shift"},
+    {"role_set", role_bad, SD_OK, "root", "role-set", "failed", "agent"},
+    {"role_set", role_mine, SD_ERR_DENIED, "person", "role-set", "refused", "not-permitted night-shift"},
+    {"role_set", role_remove, SD_OK, "root", "role-remove", "granted", "night-shift"},
+    {"role_list", roles, SD_OK, NULL, NULL, NULL, NULL},
+    {"grant_add", grant_good, SD_OK, "root", "grant", "granted", "deny 2"},
+    {"grant_add", grant_bad, SD_OK, "root", "grant", "failed", "deny"},
+    {"grant_add", grant_mine, SD_ERR_DENIED, "person", "grant", "refused", "not-permitted"},
+    {"grant_list", grants_own, SD_OK, NULL, NULL, NULL, NULL},
+    {"grant_list", grants_all, SD_OK, "root", "list-grants", "granted", ""},
+    {"grant_list", grants_mine, SD_ERR_DENIED, "person", "list-grants", "refused", "not-permitted"},
+    {"grant_remove", grant_remove_mine, SD_ERR_DENIED, "person", "grant-remove", "refused", "not-permitted"},
+    {"grant_remove", grant_remove, SD_OK, "root", "grant-remove", "granted", "2"},
+    {"break_glass", glass, SD_ERR_GESTURE, "person", "break-glass", "refused", "step-up-required"},
+    {"explain", why, SD_OK, "root", "explain", "granted", ""},
+    {"explain", why_other, SD_ERR_DENIED, "person", "explain", "refused", "not-permitted"},
+    {"who_can", who_can, SD_OK, "root", "who-can", "granted", "open"},
+    {"who_can", who_can_mine, SD_ERR_DENIED, "person", "who-can", "refused", "not-permitted open"},
+    {"token_make", api_token, SD_ERR_GESTURE, "person", "token-make", "refused", "step-up-required"},
+    {"token_make", api_token_bad, SD_OK, "person", "token-make", "failed", ""},
+    {"token_list", api_tokens_own, SD_OK, NULL, NULL, NULL, NULL},
+    {"token_list", api_tokens_all, SD_OK, "root", "list-tokens", "granted", ""},
+    {"token_list", api_tokens_mine, SD_ERR_DENIED, "person", "list-tokens", "refused", "not-permitted"},
+    {"token_revoke", api_token_end, SD_ERR_DENIED, "root", "token-revoke", "refused", "not-permitted"},
+    {"warrant_issue", warrant_good, SD_OK, "root", "warrant-issue", "granted", "export"},
+    {"warrant_issue", warrant_bad, SD_OK, "root", "warrant-issue", "failed", "none"},
+    {"warrant_issue", warrant_mine, SD_ERR_DENIED, "person", "warrant-issue", "refused", "not-permitted rescan"},
+    {"warrant_list", warrants, SD_OK, "root", "list-warrants", "granted", ""},
+    {"warrant_list", warrants_mine, SD_ERR_DENIED, "person", "list-warrants", "refused", "not-permitted"},
+    {"warrant_revoke", warrant_end, SD_ERR_NOTFOUND, "root", "warrant-revoke", "refused", "no-warrant"},
+    {"warrant_open", warrant_use, SD_ERR_DENIED, "warrant", "open", "refused", "no-warrant text"},
+    {"warrant_by_policy", warrant_policy, SD_ERR_DENIED, "system", "warrant-issue", "refused", "policy rescan"},
+    {"request_make", asks, SD_ERR_DENIED, "person", "request", "refused", "not-permitted"},
+    {"request_decide", decides, SD_ERR_DENIED, "person", "approve", "refused", "no-request"},
+    {"request_decide", declines, SD_ERR_DENIED, "person", "decline", "refused", "no-request"},
+    {"request_list", requests, SD_OK, NULL, NULL, NULL, NULL},
+    {"alarm_list", alarms, SD_OK, NULL, NULL, NULL, NULL},
+    {"alarm_seen", alarm_none, SD_ERR_DENIED, "person", "alarm-seen", "refused", "not-permitted"},
     {"intake_pending", destroy_old, SD_OK, "system", "destroy-intake-key", "granted", ""},
 };
 
