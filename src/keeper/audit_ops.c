@@ -153,7 +153,7 @@ enum sd_err keeper_on_audit_verify(void *ctx, struct ipc_call *call, SD_UNUSED c
 
 enum sd_err keeper_on_public_keys(void *ctx, struct ipc_call *call, SD_UNUSED const struct keeper_public_keys_req *req) {
     struct keeper *k = ctx;
-    struct buf json SD_CLEANUP(buf_free) = buf_new(16384);
+    struct buf json SD_CLEANUP(buf_free) = buf_new(60000);
     enum sd_err err = keeper_public_json(k, &json);
     if (err == SD_OK)
         keeper_public_keys_reply(call, &(struct keeper_public_keys_rep){.json = buf_span(&json)});

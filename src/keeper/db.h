@@ -23,10 +23,12 @@ enum db_sql {
 
 /*
  * create: makes the schema in a new file; else one of an earlier version is brought up to date first. path ":memory:" for
- * tests. SD_ERR_CONFIG: a version that this program does not know (logged).
+ * tests. SD_ERR_CONFIG: a version that this program does not know (logged). SD_ERR_FORGED: it is damaged (logged).
  */
 enum sd_err db_open(const char *path, bool create, struct db **ret) SD_MUST_CHECK;
 void db_close(struct db **db);
+/* Something in it turned out not to be what it must be; for good. False for NULL. */
+bool db_damaged(const struct db *db);
 
 enum sd_err db_begin(struct db *db) SD_MUST_CHECK;
 enum sd_err db_commit(struct db *db) SD_MUST_CHECK; /* rolls back when it fails */
@@ -37,6 +39,7 @@ int64_t db_last_id(struct db *db);
 unsigned db_changes(struct db *db); /* rows changed by the last statement */
 
 struct query {
+    struct db *db;
     struct sqlite3_stmt *stmt;
     int bound;
     bool used;

@@ -145,6 +145,7 @@ static void versions_that_are_none(SD_UNUSED void **state) {
     "ALTER TABLE object DROP COLUMN destroyed_ms; ALTER TABLE warrant DROP COLUMN scope_ticket;"                               \
     "ALTER TABLE warrant DROP COLUMN scope_queue; ALTER TABLE warrant DROP COLUMN policy;"                                     \
     "ALTER TABLE warrant DROP COLUMN used; ALTER TABLE warrant DROP COLUMN revoked_ms; ALTER TABLE dkim DROP COLUMN ended_ms;" \
+    "ALTER TABLE dkim DROP COLUMN from_ms;"                                                                                    \
     "DROP TABLE passkey; DROP TABLE recovery; DROP TABLE enrolment; DROP TABLE session; DROP TABLE token; DROP TABLE role;"    \
     "DROP TABLE person_role; DROP TABLE rule; DROP TABLE request; DROP TABLE budget; DROP TABLE alarm; DROP TABLE alarm_seen;" \
     "DROP TABLE note; DROP TABLE generation;"                                                                                  \

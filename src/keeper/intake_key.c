@@ -1,6 +1,6 @@
 /* intake_key.c - the keys that the edge seals letters to: a new one every 12 hours, destroyed when nothing needs it any more.
  */
-#include "core/log.h"
+#include "keeper/generation.h"
 #include "keeper/handlers.h"
 
 #include <string.h>
@@ -89,8 +89,13 @@ static enum sd_err mark_older(struct keeper *k, const struct newest *newest) {
 enum sd_err keeper_on_intake_key(void *ctx, struct ipc_call *call, const struct keeper_intake_key_req *req) {
     struct keeper *k = ctx;
     struct newest newest;
+    if (!k->db || db_damaged(k->db))
+        return SD_ERR_LOCKED; /* the edge goes on with the key it has */
     enum sd_err err = find_newest(k, &newest);
-    if (err == SD_OK && (!newest.there || newest.fresh_ms <= k->spec.now_ms())) {
+    if (err == SD_OK && !keeper_is_open(k) && !newest.there)
+        return SD_ERR_LOCKED;
+    /* A locked keeper makes no new one: the one there is goes on being used, as while the keeper is away. */
+    if (err == SD_OK && keeper_is_open(k) && (!newest.there || newest.fresh_ms <= k->spec.now_ms())) {
         err = intake_key_make(k);
         if (err == SD_OK)
             err = find_newest(k, &newest);
@@ -161,10 +166,7 @@ enum sd_err keeper_on_intake_pending(void *ctx, struct ipc_call *call, const str
     err = db_end(k->db, err);
     if (err)
         return err;
-    /* Destroyed means gone from the write-ahead log too. */
-    struct query q = db_query(k->db, SQL_WAL_TRUNCATE);
-    if (query_run(&q) != SD_OK)
-        log_warn("keeper.intake-key", "the write-ahead log could not be emptied now");
+    keeper_empty_wal(k); /* destroyed means gone from there too */
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     err = keeper_intake_pending_rep_encode(&out, &(struct keeper_intake_pending_rep){});
     return err ? err : records_send(&records, call, SD_OK, &out);

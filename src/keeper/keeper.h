@@ -6,6 +6,8 @@
 #ifndef SD_KEEPER_KEEPER_H
 #define SD_KEEPER_KEEPER_H
 
+#include <stdatomic.h>
+
 #include "auth/auth.h"
 #include "core/clock.h"
 #include "core/ipc/keeper.h"
@@ -15,18 +17,21 @@
 #include "keeper/leaf.h"
 #include "keeper/pages.h"
 #include "keeper/password.h"
+#include "keeper/root.h"
 #include "keeper/weighing.h"
 #include "keeper/work.h"
 
 #define ID_BYTES 16
-#define DKIM_KEYS_MAX 64
+#define DKIM_KEYS_MAX 160 /* two of each domain, and as many again while they are replaced */
 #define DOMAINS_MAX 32
 
 struct dkim_key {
     struct buf domain, selector, public_der;
     enum sign_algorithm algorithm;
-    struct signer *signer;
+    struct signer *signer;              /* NULL: it has ended */
+    int64_t made_ms, from_ms, ended_ms; /* signs from, until (0: for now) */
 };
+#define DKIM_PREPARED INT64_MAX /* from_ms of a key that is published and has no day yet */
 
 /* What the keeper learns from an inspector about a message that is to leave; all of it is compared, none of it is believed. */
 struct examined {
@@ -39,6 +44,7 @@ struct examined {
 };
 void examined_free(struct examined *examined);
 
+struct keeper;
 struct keeper_spec {
     const char *dir;           /* KEEPER_DIR; NULL: database in memory, log in log_dir (tests, fuzzing) */
     const char *log_dir;       /* used when dir is NULL */
@@ -48,7 +54,35 @@ struct keeper_spec {
     void *examine_arg;
     void (*wake)(void *arg); /* something is to be collected; any thread */
     void *wake_arg;
+    enum root_source root;  /* where the configuration says that it is */
+    struct span credential; /* of ROOT_CREDENTIAL; empty: none was handed over */
+    /* It was locked and is about to be open: what the configuration says is put in. NULL: nothing is. */
+    enum sd_err (*opened)(void *arg, struct keeper *k);
+    void *opened_arg;
 };
+
+/* Why the keeper opens and signs nothing. X(name, sentence for people) */
+#define KEEPER_LOCK_LIST(X)                                                                                                    \
+    X(CLOSED, "The keeper has not opened its database yet.")                                                                   \
+    X(OPEN, "")                                                                                                                \
+    X(PASSPHRASE, "The keeper is locked: run sealdesk unlock. Mail is taken in meanwhile.")                                    \
+    X(NO_ROOT, "keeper/root.key is missing: put its copy back and restart.")                                                   \
+    X(ROOT_MODE, "keeper/root.key can be read by others: chmod 600 it and restart.")                                           \
+    X(ROOT_FORM, "keeper/root.key holds no root key: put its copy back and restart.")                                          \
+    X(WRONG_ROOT, "The root key is not the one of this keeper.db: put the right copy back and restart.")                       \
+    X(SEALED, "The root is sealed: set keeper.root to passphrase or credential:NAME and restart.")                             \
+    X(NO_CREDENTIAL, "The credential of keeper.root was not handed over: see LoadCredential= in sealdesk.service.")            \
+    X(WRONG_CREDENTIAL, "The credential of keeper.root does not open the root.")                                               \
+    X(NO_DATABASE, "keeper/keeper.db is missing: restore a backup.")                                                           \
+    X(VERSION, "keeper.db was made by another version of Sealdesk.")                                                           \
+    X(DAMAGED, "keeper.db is damaged: restore a backup.")                                                                      \
+    X(SETTINGS, "The configuration could not be applied: see the log.")
+enum keeper_lock {
+#define X(name, sentence) LOCK_##name,
+    KEEPER_LOCK_LIST(X)
+#undef X
+};
+const char *keeper_lock_sentence(enum keeper_lock lock);
 
 /* The administrator's word on who may do what: sections trust and gates of the configuration. */
 struct trust_settings {
@@ -78,12 +112,29 @@ struct access_settings access_settings_default(void);
 enum sd_err access_settings_from_config(const struct config *config, struct access_settings *ret) SD_MUST_CHECK;
 void keeper_set_access(struct keeper *k, const struct access_settings *settings);
 
+/* Sections keeper and backup of the configuration (keys.c). */
+struct key_settings {
+    enum root_source root;
+    int64_t backup_keep_ms;
+    bool has_recovery_key;
+    uint8_t recovery_key[KEY_BYTES]; /* public: what backups are wrapped to */
+};
+struct key_settings key_settings_default(void);
+/* SD_ERR_CONFIG (logged). */
+enum sd_err key_settings_from_config(const struct config *config, struct key_settings *ret) SD_MUST_CHECK;
+
 struct keeper {
     struct keeper_spec spec;
+    atomic_int lock;             /* enum keeper_lock; the health check reads it from another thread */
+    unsigned wrong_unlocks;      /* before the one that opened it */
     struct trust_settings trust; /* the defaults, unless keeper_set_trust() */
     struct db *db;
+    struct root root;
     struct vault vault;
     struct pages pages;
+    struct key_settings keys;
+    bool restoring;    /* this is a copy from a backup that is not back in service yet */
+    bool dkim_changed; /* to be loaded when no signature is being made */
     struct audit *audit;
     struct buf log_dir;
     struct buf log_origin;
@@ -118,7 +169,9 @@ struct keeper {
 /* ---- life (life.c) ---- */
 /* Makes everything in an empty or missing spec->dir: SD_ERR_EXISTS when something is there. */
 enum sd_err keeper_create(const struct keeper_spec *spec, const struct span *domains, size_t count) SD_MUST_CHECK;
+/* SD_OK too when it stays locked, with the reason in k->lock (unlock.h): then the edge is served, and whoever can unlock it. */
 enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) SD_MUST_CHECK;
+bool keeper_is_open(struct keeper *k); /* any thread */
 void keeper_close(struct keeper **k);
 /* Queues as the configuration names them; a queue that is missing from it is kept, inactive. */
 struct queue_setting {
@@ -140,10 +193,16 @@ void keeper_collect_log(struct keeper *k);
 void keeper_settle(struct keeper *k);
 /* What is due now and then; about once a second. */
 void keeper_tick(struct keeper *k);
-/* ---- our signing keys (dkim.c) ---- */
-enum sd_err dkim_make(struct keeper *k, struct span domain, enum sign_algorithm algorithm) SD_MUST_CHECK;
+/* ---- our signing keys (dkim.c, dkim_rotate.c) ---- */
+enum sd_err dkim_make(struct keeper *k, struct span domain, enum sign_algorithm algorithm, int64_t from_ms) SD_MUST_CHECK;
+/* Those that sign for a domain now, RSA first; the count, at most 2. They live until the signatures made with them are done. */
+size_t dkim_choose(struct keeper *k, struct span domain, const struct dkim_key *ret[2]);
+const char *dkim_state(const struct dkim_key *key, int64_t now_ms); /* "prepared", "signs", "ended" */
 enum sd_err dkim_load(struct keeper *k) SD_MUST_CHECK;
 void dkim_free(struct keeper *k);
+void dkim_tick(struct keeper *k);   /* after every wake: what changed is loaded */
+void dkim_expire(struct keeper *k); /* now and then: ended keys are wiped, and after a week forgotten */
+void keeper_set_keys(struct keeper *k, const struct key_settings *settings);
 /* {"dkim":[…],"log":"…"} */
 enum sd_err keeper_public_json(struct keeper *k, struct buf *to) SD_MUST_CHECK;
 

@@ -2,9 +2,11 @@
 #include "core/log.h"
 #include "keeper/budget.h"
 #include "keeper/contacts.h"
+#include "keeper/generation.h"
 #include "keeper/handlers.h"
 #include "keeper/permit.h"
 #include "keeper/throttle.h"
+#include "keeper/unlock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,7 +70,7 @@ static enum sd_err make_domain_keys(struct keeper *k, const struct span *domains
         bool has = query_row(&q);
         err = query_end(&q);
         if (err == SD_OK && !has)
-            err = dkim_make(k, domains[i / 2], algorithms[i % 2]);
+            err = dkim_make(k, domains[i / 2], algorithms[i % 2], 0);
     }
     return err;
 }
@@ -78,6 +80,8 @@ static enum sd_err make_all(struct keeper *k, const struct span *domains, size_t
     if (err)
         return err;
     err = count ? make_log_key(k, domains[0]) : SD_ERR_CONFIG;
+    if (err == SD_OK)
+        err = generations_begin(k);
     if (err == SD_OK)
         err = intake_key_make(k);
     if (err == SD_OK)
@@ -93,7 +97,7 @@ static enum sd_err make_dir(const char *path) {
 }
 
 static bool anything_there(const char *dir) {
-    static const char *const names[] = {"root.key", "keeper.db", "log"};
+    static const char *const names[] = {"root.key", "root.sealed", "keeper.db", "log"};
     struct path path;
     struct stat st;
     for (size_t i = 0; i < SD_COUNT(names); i++)
@@ -104,7 +108,7 @@ static bool anything_there(const char *dir) {
 
 enum sd_err keeper_create(const struct keeper_spec *spec, const struct span *domains, size_t count) {
     struct keeper k = {.spec = *spec};
-    struct path path, root;
+    struct path path;
     enum sd_err err = make_dir(spec->dir);
     if (err == SD_OK && anything_there(spec->dir))
         err = SD_ERR_EXISTS;
@@ -114,12 +118,15 @@ enum sd_err keeper_create(const struct keeper_spec *spec, const struct span *dom
     if (err == SD_OK)
         err = db_open(below(spec->dir, "keeper.db", &path), true, &k.db);
     if (err == SD_OK)
-        err = vault_create(below(spec->dir, "root.key", &root), k.db);
+        err = root_create(spec->dir, &k.root);
     if (err == SD_OK)
-        err = vault_load(root.text, k.db, &k.vault);
+        err = vault_create(k.db, &k.root.secret);
+    if (err == SD_OK)
+        err = vault_load(k.db, &k.root.secret, &k.vault);
     if (err == SD_OK)
         err = make_all(&k, domains, count);
     vault_free(&k.vault);
+    root_free(&k.root);
     db_close(&k.db);
     return err;
 }
@@ -162,14 +169,12 @@ static enum sd_err open_in_memory(struct keeper *k) {
     static const struct span domain = {(const uint8_t *)"example.invalid", 15};
     enum sd_err err = db_open(":memory:", true, &k->db);
     if (err == SD_OK)
-        err = vault_random(&k->vault);
+        err = secret_random(KEY_BYTES, &k->root.secret);
+    if (err == SD_OK)
+        err = vault_create(k->db, &k->root.secret);
+    if (err == SD_OK)
+        err = vault_load(k->db, &k->root.secret, &k->vault);
     return err ? err : make_all(k, &domain, 1);
-}
-
-static enum sd_err open_files(struct keeper *k) {
-    struct path path, root;
-    enum sd_err err = db_open(below(k->spec.dir, "keeper.db", &path), false, &k->db);
-    return err ? err : vault_load(below(k->spec.dir, "root.key", &root), k->db, &k->vault);
 }
 
 static enum sd_err open_log(struct keeper *k, uint64_t *ret_trimmed, bool *ret_damaged) {
@@ -313,14 +318,16 @@ static void record_start(struct keeper *k, uint64_t trimmed, bool damaged) {
     records.first = NULL;
 }
 
-static enum sd_err open_all(struct keeper *k) {
+enum sd_err keeper_open_rest(struct keeper *k) {
     uint64_t trimmed = 0;
     bool damaged = false;
-    enum sd_err err = k->spec.dir ? open_files(k) : open_in_memory(k);
     k->pages.db = k->db;
     k->pages.vault = &k->vault;
+    enum sd_err err = load_log_key(k);
     if (err == SD_OK)
-        err = load_log_key(k);
+        err = generations_begin(k);
+    if (err == SD_OK)
+        err = restoring_load(k);
     if (err == SD_OK)
         err = dkim_load(k);
     if (err == SD_OK)
@@ -333,7 +340,16 @@ static enum sd_err open_all(struct keeper *k) {
         err = submit_outbox(k);
     if (err == SD_OK)
         record_start(k, trimmed, damaged);
+    if (err == SD_OK)
+        keeper_set_lock(k, LOCK_OPEN);
     return err;
+}
+
+static enum sd_err open_all(struct keeper *k) {
+    if (k->spec.dir)
+        return unlock_at_start(k);
+    enum sd_err err = open_in_memory(k);
+    return err ? err : keeper_open_rest(k);
 }
 
 enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
@@ -343,6 +359,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
     k->spec = *spec;
     k->trust = trust_settings_default();
     k->access = access_settings_default();
+    k->keys = key_settings_default();
     k->dummy_password = buf_new(PASSWORD_HASH_MAX);
     k->settled_last = &k->settled;
     work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
@@ -385,6 +402,7 @@ void keeper_close(struct keeper **ref) {
     buf_free(&k->log_dir);
     buf_free(&k->dummy_password);
     vault_free(&k->vault);
+    root_free(&k->root);
     db_close(&k->db);
     work_free(&k->sign_ins);
     work_free(&k->signatures);
@@ -419,8 +437,12 @@ enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, siz
     if (err)
         return err;
     err = db_end(k->db, make_domain_keys(k, domains, count));
-    if (err == SD_OK)
+    k->dkim_changed = true;
+    if (err == SD_OK && work_idle(&k->signatures))
         err = dkim_load(k);
+    for (size_t i = 0; i < k->domain_count; i++)
+        buf_free(&k->domains[i]);
+    k->domain_count = 0;
     for (size_t i = 0; i < count && err == SD_OK; i++) {
         k->domains[i] = buf_new(LIMIT_DOMAIN_BYTES);
         buf_put(&k->domains[i], domains[i]);
@@ -470,7 +492,10 @@ void keeper_collect(struct keeper *k) {
     struct job *job;
     while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)) || (job = work_finished(&k->checks)))
         job->done(k, job);
+    if (!keeper_is_open(k))
+        return;
     keeper_collect_log(k);
+    dkim_tick(k);
     if (k->settled_count >= SETTLE_AT)
         keeper_settle(k);
 }
@@ -550,10 +575,16 @@ static void clean(struct keeper *k) {
 }
 
 void keeper_tick(struct keeper *k) {
+    if (db_damaged(k->db))
+        keeper_set_lock(k, LOCK_DAMAGED);
+    if (!keeper_is_open(k))
+        return;
     keeper_settle(k);
     budget_save(k);
     if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
         k->cleaned_ms = k->spec.now_ms();
         clean(k);
+        dkim_expire(k);
+        generation_tick(k);
     }
 }

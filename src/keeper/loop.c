@@ -31,6 +31,7 @@ struct loop {
     struct ipc_conn *peers[PEERS_MAX];
     size_t peer_count;
     unsigned long threads[5];
+    bool log_runs; /* the log's thread: it begins when the keeper opens */
 };
 
 enum sd_err loop_new(uint32_t admin_uid, struct loop **ret) {
@@ -124,14 +125,24 @@ static void drop_peer(struct loop *loop, size_t i) {
     loop->peers[i] = loop->peers[--loop->peer_count];
 }
 
+static size_t backlog(const struct loop *loop) {
+    return loop->k->audit ? audit_backlog(loop->k->audit) : 0;
+}
+
+static enum sd_err serve_one(struct loop *loop, struct ipc_conn *conn) {
+    bool open = keeper_is_open(loop->k);
+    return ipc_serve_one_or(conn, keeper_ops, keeper_op_count, open ? KEEPER_READY : KEEPER_LOCKED, loop->k,
+                            open ? SD_OK : SD_ERR_LOCKED, (struct deadline){0});
+}
+
 /* False: the peer is gone. */
 static bool serve(struct loop *loop, struct ipc_conn *conn) {
     if (ipc_conn_flush(conn) != SD_OK) {
         log_warn("keeper.peer", "dropped peer=%u error=does not read", ipc_conn_peer(conn));
         return false;
     }
-    for (size_t i = 0; i < MESSAGES_AT_ONCE && audit_backlog(loop->k->audit) < AUDIT_BACKLOG_MAX; i++) {
-        enum sd_err err = ipc_serve_one(conn, keeper_ops, keeper_op_count, KEEPER_READY, loop->k, (struct deadline){0});
+    for (size_t i = 0; i < MESSAGES_AT_ONCE && backlog(loop) < AUDIT_BACKLOG_MAX; i++) {
+        enum sd_err err = serve_one(loop, conn);
         if (err == SD_ERR_TIMEOUT)
             return true;
         if (err == SD_OK)
@@ -153,7 +164,7 @@ static bool may_accept(const struct loop *loop) {
 /* One wait: the bell, the admin socket, and, unless the log has too much to write already, the peers. */
 static void wait_and_serve(struct loop *loop) {
     struct pollfd fds[PEERS_MAX + 2];
-    bool full = audit_backlog(loop->k->audit) >= AUDIT_BACKLOG_MAX;
+    bool full = backlog(loop) >= AUDIT_BACKLOG_MAX;
     size_t peers = full ? 0 : loop->peer_count;
     pthread_mutex_lock(&loop->lock);
     int listen_fd = loop->listen_fd;
@@ -178,7 +189,7 @@ static void wait_and_serve(struct loop *loop) {
 
 static bool idle(struct loop *loop) {
     return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && work_idle(&loop->k->checks) &&
-           audit_backlog(loop->k->audit) == 0;
+           backlog(loop) == 0;
 }
 
 static void finish(struct loop *loop) {
@@ -187,7 +198,19 @@ static void finish(struct loop *loop) {
         (void)!wait_fd(loop->wake_fd, POLLIN, deadline_sooner(until, deadline_in_ms(50)));
         keeper_collect(loop->k);
     }
-    keeper_settle(loop->k);
+    if (keeper_is_open(loop->k))
+        keeper_settle(loop->k);
+}
+
+static void *log_run(void *arg);
+
+/* At the start, or when a person has unlocked the keeper. */
+static enum sd_err have_log_thread(struct loop *loop) {
+    if (loop->log_runs || !loop->k->audit || !keeper_is_open(loop->k))
+        return SD_OK;
+    enum sd_err err = role_thread("log", log_run, loop, &loop->threads[0]);
+    loop->log_runs = err == SD_OK;
+    return err;
 }
 
 static void *loop_run(void *arg) {
@@ -196,6 +219,8 @@ static void *loop_run(void *arg) {
     while (!atomic_load(&loop->stopping)) {
         take_incoming(loop);
         wait_and_serve(loop);
+        if (have_log_thread(loop) != SD_OK)
+            log_error("keeper.log", "its thread cannot be made");
         if (deadline_passed(tick)) {
             keeper_tick(loop->k);
             tick = deadline_in_ms(TICK_MS);
@@ -239,7 +264,7 @@ static void *check_run(void *arg) {
 
 enum sd_err loop_start(struct loop *loop, struct keeper *k) {
     loop->k = k;
-    enum sd_err err = role_thread("log", log_run, loop, &loop->threads[0]);
+    enum sd_err err = have_log_thread(loop);
     if (err == SD_OK)
         err = role_thread("argon2", sign_in_run, loop, &loop->threads[1]);
     if (err == SD_OK)
@@ -259,8 +284,10 @@ void loop_stop(struct loop *loop) {
     (void)pthread_join(loop->threads[1], NULL);
     (void)pthread_join(loop->threads[2], NULL);
     (void)pthread_join(loop->threads[4], NULL);
-    audit_stop(loop->k->audit);
-    (void)pthread_join(loop->threads[0], NULL);
+    if (loop->log_runs) {
+        audit_stop(loop->k->audit);
+        (void)pthread_join(loop->threads[0], NULL);
+    }
     for (size_t i = 0; i < loop->peer_count; i++)
         ipc_conn_unref(&loop->peers[i]);
     loop->peer_count = 0;

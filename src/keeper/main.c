@@ -25,6 +25,8 @@ static struct {
     struct keeper *k;
     struct ipc_client *inspect;
     struct buf dir;
+    struct config const *config;
+    struct secret credential;
 } self;
 
 /* ---- init ---- */
@@ -41,8 +43,12 @@ static size_t split_domains(struct span list, struct span *to, size_t max) {
 
 static enum sd_err print_public(const struct keeper_spec *spec) {
     struct keeper *k = NULL;
-    struct buf json SD_CLEANUP(buf_free) = buf_new(16384);
+    struct buf json SD_CLEANUP(buf_free) = buf_new(60000);
     enum sd_err err = keeper_open(spec, &k);
+    if (err == SD_OK && !keeper_is_open(k)) {
+        keeper_close(&k);
+        err = SD_ERR_LOCKED;
+    }
     if (err)
         return err;
     err = keeper_public_json(k, &json);
@@ -135,31 +141,46 @@ static enum category category_named(const struct config *config, const char *que
     return category_from(span_cstr(config_queue_category(config, queue)), &category) ? category : CATEGORY_SPECIAL;
 }
 
-static enum sd_err apply_config(const struct config *config) {
+/* What is only kept in memory: known before anything is opened. */
+static enum sd_err apply_settings(struct keeper *k, const struct key_settings *keys) {
+    struct trust_settings trust;
+    struct access_settings access;
+    enum sd_err err = trust_settings_from_config(self.config, &trust);
+    if (err == SD_OK)
+        err = access_settings_from_config(self.config, &access);
+    if (err)
+        return err;
+    keeper_set_trust(k, &trust);
+    keeper_set_access(k, &access);
+    keeper_set_keys(k, keys);
+    return SD_OK;
+}
+
+/* What becomes rows and keys. */
+static enum sd_err apply_rows(struct keeper *k) {
     struct queue_setting queues[QUEUES_MAX];
     struct span domains[DOMAINS_MAX];
     const char *name = NULL, *address = NULL;
     size_t n = 0;
-    for (; n < QUEUES_MAX && config_queue(config, n, &name, &address); n++)
-        queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address), category_named(config, name)};
-    struct trust_settings trust;
-    struct access_settings access;
-    enum sd_err err = trust_settings_from_config(config, &trust);
-    if (err == SD_OK)
-        err = access_settings_from_config(config, &access);
-    if (err)
-        return err;
-    keeper_set_trust(self.k, &trust);
-    keeper_set_access(self.k, &access);
-    err = keeper_set_queues(self.k, queues, n);
-    return err ? err : keeper_set_domains(self.k, domains, config_domains(config, domains, DOMAINS_MAX));
+    for (; n < QUEUES_MAX && config_queue(self.config, n, &name, &address); n++)
+        queues[n] = (struct queue_setting){span_cstr(name), span_cstr(address), category_named(self.config, name)};
+    enum sd_err err = keeper_set_queues(k, queues, n);
+    return err ? err : keeper_set_domains(k, domains, config_domains(self.config, domains, DOMAINS_MAX));
+}
+
+static enum sd_err on_opened(SD_UNUSED void *arg, struct keeper *k) {
+    return apply_rows(k);
 }
 
 static enum sd_err start(struct role_ctx *ctx) {
+    struct key_settings keys;
+    self.config = role_config(ctx);
     self.dir = buf_new(4096);
     buf_printf(&self.dir, "%s/keeper", role_data_dir(ctx));
     buf_byte(&self.dir, 0);
     enum sd_err err = buf_err(&self.dir);
+    if (err == SD_OK)
+        err = key_settings_from_config(self.config, &keys);
     if (err)
         return err;
     struct keeper_spec spec = {.dir = (const char *)self.dir.p,
@@ -168,15 +189,24 @@ static enum sd_err start(struct role_ctx *ctx) {
                                .examine = examine,
                                .examine_arg = self.inspect,
                                .wake = loop_wake,
-                               .wake_arg = self.loop};
+                               .wake_arg = self.loop,
+                               .root = keys.root,
+                               .credential = secret_span(&self.credential),
+                               .opened = on_opened};
     err = keeper_open(&spec, &self.k);
     if (err == SD_OK)
-        err = apply_config(role_config(ctx));
+        err = apply_settings(self.k, &keys);
+    if (err == SD_OK && keeper_is_open(self.k))
+        err = apply_rows(self.k);
     return err ? err : loop_start(self.loop, self.k);
 }
 
 static void ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
-    if (audit_failing(self.k->audit)) {
+    enum keeper_lock lock = (enum keeper_lock)atomic_load(&self.k->lock);
+    if (lock != LOCK_OPEN) {
+        health->ready = false;
+        buf_text(&health->reason, keeper_lock_sentence(lock));
+    } else if (audit_failing(self.k->audit)) {
         health->ready = false;
         buf_text(&health->reason, "The audit log cannot be written; nothing is opened or sent.");
     }

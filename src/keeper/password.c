@@ -66,6 +66,19 @@ enum sd_err password_verify(struct span encoded, struct span password, enum pass
     return rc == ARGON2_MEMORY_ALLOCATION_ERROR ? SD_ERR_NOMEM : SD_ERR_BUG;
 }
 
+enum sd_err password_key(struct span passphrase, struct span salt, struct password_cost cost, struct secret *ret) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    enum sd_err err = secret_new(HASH_BYTES, &key);
+    if (err)
+        return err;
+    int rc = argon2id_hash_raw(cost.passes, cost.memory_kib, LANES, passphrase.n ? (const void *)passphrase.p : "",
+                               passphrase.n, salt.p, salt.n, key.p, key.n);
+    if (rc != ARGON2_OK)
+        return rc == ARGON2_MEMORY_ALLOCATION_ERROR ? SD_ERR_NOMEM : SD_ERR_CONFIG;
+    *ret = secret_take(&key);
+    return SD_OK;
+}
+
 static void put_unpadded(struct buf *to, struct span s) {
     struct buf b SD_CLEANUP(buf_free) = buf_new(128);
     put_base64(&b, s);

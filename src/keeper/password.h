@@ -6,6 +6,7 @@
 #define SD_KEEPER_PASSWORD_H
 
 #include "core/buf.h"
+#include "core/secret.h"
 
 #define PASSWORD_MIN_CHARACTERS 15
 #define PASSWORD_MAX_CHARACTERS 256
@@ -25,6 +26,8 @@ const char *password_problem(struct span password, struct span email); /* with n
 /* Appends the encoded hash. */
 enum sd_err password_hash(struct span password, struct password_cost cost, struct buf *to) SD_MUST_CHECK;
 enum sd_err password_verify(struct span encoded, struct span password, enum password_verdict *ret) SD_MUST_CHECK;
+/* A key of 32 bytes from a passphrase (Argon2id), the same for the same salt and cost. */
+enum sd_err password_key(struct span passphrase, struct span salt, struct password_cost cost, struct secret *ret) SD_MUST_CHECK;
 /* An encoded hash that no password is known for, of the same cost. */
 enum sd_err password_dummy(struct password_cost cost, struct buf *to) SD_MUST_CHECK;
 

@@ -120,10 +120,7 @@ static bool choose_keys(struct keeper *k, struct answer *answer) {
         struct span domain = buf_span(&k->domains[d]);
         if (!domain_covers(domain, answer->queue.address))
             continue;
-        for (size_t i = 0; i < k->dkim_count; i++)
-            if (span_eq(buf_span(&k->dkim[i].domain), domain) &&
-                (n == 0 || answer->keys[0]->algorithm != k->dkim[i].algorithm) && n < SD_COUNT(answer->keys))
-                answer->keys[n++] = &k->dkim[i];
+        n = dkim_choose(k, domain, answer->keys);
     }
     return n > 0;
 }

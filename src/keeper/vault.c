@@ -1,46 +1,8 @@
 #include "keeper/vault.h"
-#include "core/codec.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ROOT_INFO "sealdesk vault v1"
-
-static enum sd_err root_write(const char *path, const struct secret *root) {
-    struct buf text SD_CLEANUP(buf_free) = buf_new(128);
-    put_hex(&text, secret_span(root));
-    buf_byte(&text, '\n');
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno == EEXIST ? SD_ERR_EXISTS : sd_err_from_errno(errno);
-    ssize_t n = write(fd, text.p, text.n);
-    enum sd_err err = n == (ssize_t)text.n && fsync(fd) == 0 ? SD_OK : SD_ERR_IO;
-    (void)close(fd);
-    return err;
-}
-
-static enum sd_err root_read(const char *path, struct secret *ret) {
-    struct secret text SD_CLEANUP(secret_free) = {0}, root SD_CLEANUP(secret_free) = {0};
-    enum sd_err err = secret_new(128, &text);
-    if (err == SD_OK)
-        err = secret_new(KEY_BYTES, &root);
-    if (err)
-        return err;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return sd_err_from_errno(errno);
-    ssize_t n = read(fd, text.p, text.n);
-    (void)close(fd);
-    if (n < 0)
-        return SD_ERR_IO;
-    err = hex_to_bytes(span_trim(span_of(text.p, (size_t)n)), root.p, KEY_BYTES);
-    if (err)
-        return SD_ERR_CONFIG;
-    *ret = secret_take(&root);
-    return SD_OK;
-}
 
 static enum sd_err root_key(const struct secret *root, struct secret *ret) {
     return crypt_hkdf(secret_span(root), SPAN_NONE, SPAN(ROOT_INFO), KEY_BYTES, ret);
@@ -51,7 +13,7 @@ static enum sd_err put_key(struct db *db, const char *name, const struct secret 
     enum sd_err err = crypt_wrap(secret_span(under), span_cstr(name), secret_span(key), &wrapped);
     if (err)
         return err;
-    struct query q = db_query(db, SQL_KEY_PUT);
+    struct query q = db_query(db, SQL_KEY_SET);
     query_text(&q, span_cstr(name));
     query_blob(&q, buf_span(&wrapped));
     return query_run(&q);
@@ -80,16 +42,12 @@ enum sd_err vault_random(struct vault *ret) {
     return err;
 }
 
-enum sd_err vault_create(const char *root_path, struct db *db) {
-    struct secret root SD_CLEANUP(secret_free) = {0}, under SD_CLEANUP(secret_free) = {0};
+enum sd_err vault_create(struct db *db, const struct secret *root) {
+    struct secret under SD_CLEANUP(secret_free) = {0};
     struct vault v SD_CLEANUP(vault_free) = {0};
     enum sd_err err = vault_random(&v);
     if (err == SD_OK)
-        err = secret_random(KEY_BYTES, &root);
-    if (err == SD_OK)
-        err = root_write(root_path, &root);
-    if (err == SD_OK)
-        err = root_key(&root, &under);
+        err = root_key(root, &under);
     if (err == SD_OK)
         err = put_key(db, "vault", &under, &v.vault);
     if (err == SD_OK)
@@ -97,12 +55,10 @@ enum sd_err vault_create(const char *root_path, struct db *db) {
     return err ? err : put_key(db, "index", &v.vault, &v.index);
 }
 
-enum sd_err vault_load(const char *root_path, struct db *db, struct vault *ret) {
-    struct secret root SD_CLEANUP(secret_free) = {0}, under SD_CLEANUP(secret_free) = {0};
+enum sd_err vault_load(struct db *db, const struct secret *root, struct vault *ret) {
+    struct secret under SD_CLEANUP(secret_free) = {0};
     struct vault v = {0};
-    enum sd_err err = root_read(root_path, &root);
-    if (err == SD_OK)
-        err = root_key(&root, &under);
+    enum sd_err err = root_key(root, &under);
     if (err == SD_OK)
         err = get_key(db, "vault", &under, &v.vault);
     if (err == SD_OK)
@@ -113,6 +69,28 @@ enum sd_err vault_load(const char *root_path, struct db *db, struct vault *ret) 
         vault_free(&v);
     else
         *ret = v;
+    return err;
+}
+
+enum sd_err vault_rewrap(struct db *db, const struct vault *vault, const struct secret *root) {
+    struct secret under SD_CLEANUP(secret_free) = {0};
+    enum sd_err err = root_key(root, &under);
+    return err ? err : put_key(db, "vault", &under, &vault->vault);
+}
+
+enum sd_err vault_replace(struct db *db, const struct vault *vault, const struct secret *root, struct secret *ret_next) {
+    struct secret under SD_CLEANUP(secret_free) = {0}, next SD_CLEANUP(secret_free) = {0};
+    enum sd_err err = secret_random(KEY_BYTES, &next);
+    if (err == SD_OK)
+        err = root_key(root, &under);
+    if (err == SD_OK)
+        err = put_key(db, "vault", &under, &next);
+    if (err == SD_OK)
+        err = put_key(db, "field", &next, &vault->field);
+    if (err == SD_OK)
+        err = put_key(db, "index", &next, &vault->index);
+    if (err == SD_OK)
+        *ret_next = secret_take(&next);
     return err;
 }
 

@@ -1,7 +1,7 @@
 /*
- * vault.h - the keys above all others. keeper/root.key wraps the vault key; the vault key wraps the field key (columns that say
- * something about people or are keys themselves), the index key (HMACs by which addresses are found), and the key of each page.
- * So root and vault can be replaced by rewrapping a few rows. One thread.
+ * vault.h - the keys above all others. The root secret (root.h) wraps the vault key; the vault key wraps the field key (columns
+ * that say something about people or are keys themselves), the index key (HMACs by which addresses are found), and the key of
+ * each page. So root and vault can be replaced by rewrapping a few rows. One thread.
  */
 #ifndef SD_KEEPER_VAULT_H
 #define SD_KEEPER_VAULT_H
@@ -13,9 +13,16 @@ struct vault {
     struct secret vault, field, index;
 };
 
-/* Makes root.key (0600, hexadecimal; SD_ERR_EXISTS) and the wrapped keys. */
-enum sd_err vault_create(const char *root_path, struct db *db) SD_MUST_CHECK;
-enum sd_err vault_load(const char *root_path, struct db *db, struct vault *ret) SD_MUST_CHECK;
+/* The wrapped keys of a new installation; the root is root.h's. */
+enum sd_err vault_create(struct db *db, const struct secret *root) SD_MUST_CHECK;
+/* SD_ERR_FORGED: this root is another one. SD_ERR_NOTFOUND: there are no keys. */
+enum sd_err vault_load(struct db *db, const struct secret *root, struct vault *ret) SD_MUST_CHECK;
+/* Within a transaction: the keys of the vault, but for pages, under a new vault key and that under this root. The present one
+ * stays in force until the caller has committed and puts *ret_next in its place. */
+enum sd_err vault_replace(struct db *db, const struct vault *vault, const struct secret *root,
+                          struct secret *ret_next) SD_MUST_CHECK;
+/* Within a transaction: the vault key under a new root. */
+enum sd_err vault_rewrap(struct db *db, const struct vault *vault, const struct secret *root) SD_MUST_CHECK;
 /* For databases in memory: fresh keys, nothing stored. */
 enum sd_err vault_random(struct vault *ret) SD_MUST_CHECK;
 void vault_free(struct vault *vault);

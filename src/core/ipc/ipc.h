@@ -163,6 +163,11 @@ struct ipc_op {
 enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
                           struct deadline deadline) SD_MUST_CHECK;
 
+/* The same for a service that is in a state in which little is legal, and whose peers are to live through it: what this peer
+ * may ask in another state is answered with `status`. */
+enum sd_err ipc_serve_one_or(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
+                             enum sd_err status, struct deadline deadline) SD_MUST_CHECK;
+
 /* ---- payloads without a message ---- */
 
 /* A memfd with these bytes, sealed against every change; and the mapping of one, after its seals were checked. */

@@ -210,9 +210,9 @@ static const struct ipc_op *find_op(const struct ipc_op *ops, size_t count, uint
     return NULL;
 }
 
-/* The table's own rules, before any handler. */
-static bool permitted(struct ipc_conn *conn, const struct ipc_op *op, const struct ipc_msg *msg, uint32_t state) {
-    if (!op || msg->is_reply || op->number >= OPS_MAX || !(op->peers & conn->peer) || !(op->states & state))
+/* The table's own rules, before any handler; whether the state is right is another question. */
+static bool permitted(struct ipc_conn *conn, const struct ipc_op *op, const struct ipc_msg *msg) {
+    if (!op || msg->is_reply || op->number >= OPS_MAX || !(op->peers & conn->peer))
         return false;
     if (op->fd && msg->fd < 0)
         return false;
@@ -240,8 +240,25 @@ static void end_reading(struct ipc_conn *conn) {
     pthread_mutex_unlock(&conn->lock);
 }
 
-enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
-                          struct deadline deadline) {
+static enum sd_err route(struct ipc_conn *conn, const struct ipc_op *op, struct ipc_msg *msg, void *ctx, enum sd_err status) {
+    struct ipc_call *call = malloc(sizeof *call);
+    if (!call) {
+        ipc_msg_free(&msg);
+        return SD_ERR_NOMEM;
+    }
+    *call = (struct ipc_call){ipc_conn_ref(conn), msg};
+    if (status) {
+        ipc_refuse(call, status);
+        return SD_OK;
+    }
+    enum sd_err err = op->route(ctx, call);
+    if (err)
+        call_free(call); /* it did not decode: nobody has it */
+    return err;
+}
+
+enum sd_err ipc_serve_one_or(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
+                             enum sd_err status, struct deadline deadline) {
     struct ipc_msg *msg = NULL;
     if (!begin_reading(conn, deadline))
         return SD_ERR_TIMEOUT;
@@ -250,18 +267,14 @@ enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_
     if (err)
         return err;
     const struct ipc_op *op = find_op(ops, op_count, msg->op);
-    if (!permitted(conn, op, msg, state)) {
+    if (!permitted(conn, op, msg) || (!(op->states & state) && !status)) {
         ipc_msg_free(&msg);
         return SD_ERR_PROTOCOL;
     }
-    struct ipc_call *call = malloc(sizeof *call);
-    if (!call) {
-        ipc_msg_free(&msg);
-        return SD_ERR_NOMEM;
-    }
-    *call = (struct ipc_call){ipc_conn_ref(conn), msg};
-    err = op->route(ctx, call);
-    if (err)
-        call_free(call); /* it did not decode: nobody has it */
-    return err;
+    return route(conn, op, msg, ctx, op->states & state ? SD_OK : status);
+}
+
+enum sd_err ipc_serve_one(struct ipc_conn *conn, const struct ipc_op *ops, size_t op_count, uint32_t state, void *ctx,
+                          struct deadline deadline) {
+    return ipc_serve_one_or(conn, ops, op_count, state, ctx, SD_OK, deadline);
 }

@@ -1,0 +1,266 @@
+/*
+ * destroy.c - destroys data keys. A letter dies as a whole: its source has its attachments in it, its text may tell what is in
+ * them, and one key stands for all its facets; so whoever names an attachment names its letter and all that came with it. An
+ * answer that quotes it is another object: the ticket as a whole takes both.
+ */
+#include "keeper/generation.h"
+#include "keeper/handlers.h"
+#include "keeper/permit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define IDS_MAX_BYTES ((size_t)16 * 1024 * 1024) /* a million objects */
+#define REASON_REPLAY "replay"
+
+/* What is to be destroyed: ids one after another. */
+struct doomed {
+    struct buf ids;
+    uint8_t ticket[ID_BYTES];
+    struct span queue; /* in queue_bytes */
+    uint8_t queue_bytes[64];
+    enum category category;
+    bool there;
+};
+
+static void doomed_free(struct doomed *doomed) {
+    buf_free(&doomed->ids);
+}
+
+static void keep_place(struct doomed *doomed, struct span ticket, struct span queue, enum category category) {
+    memcpy(doomed->ticket, ticket.p, ID_BYTES);
+    queue = span_sub(queue, 0, sizeof doomed->queue_bytes);
+    if (queue.n)
+        memcpy(doomed->queue_bytes, queue.p, queue.n);
+    doomed->queue = span_of(doomed->queue_bytes, queue.n);
+    doomed->category = category;
+    doomed->there = true;
+}
+
+/* ---- what dies together ---- */
+
+/* The letter and its attachments, whose ids follow from its own. */
+static enum sd_err add_letter(struct keeper *k, struct span letter, struct doomed *doomed) {
+    struct object_id parent, id;
+    enum sd_err err = SD_OK;
+    bool there = true;
+    memcpy(parent.b, letter.p, ID_BYTES);
+    buf_put(&doomed->ids, letter);
+    for (uint16_t i = 0; err == SD_OK && there && i < UINT16_MAX; i++) {
+        struct object_row row;
+        err = attachment_object_id(&parent, i, &id);
+        if (err == SD_OK)
+            err = object_find(k, span_of(id.b, ID_BYTES), &row);
+        there = err == SD_OK && row.there;
+        if (there)
+            buf_put(&doomed->ids, span_of(id.b, ID_BYTES));
+    }
+    return err;
+}
+
+static bool is_attachment_of(struct keeper *k, struct span letter, struct span file, enum sd_err *err) {
+    struct object_id parent, id;
+    memcpy(parent.b, letter.p, ID_BYTES);
+    for (uint16_t i = 0; i < UINT16_MAX; i++) {
+        struct object_row row;
+        *err = attachment_object_id(&parent, i, &id);
+        if (*err == SD_OK && span_eq(span_of(id.b, ID_BYTES), file))
+            return true;
+        if (*err == SD_OK)
+            *err = object_find(k, span_of(id.b, ID_BYTES), &row);
+        if (*err || !row.there)
+            return false;
+    }
+    return false;
+}
+
+static enum sd_err of_ticket(struct keeper *k, struct span ticket, enum object_kind only, struct buf *to) {
+    struct query q = db_query(k->db, SQL_OBJECTS_OF_TICKET);
+    query_blob(&q, ticket);
+    while (query_row(&q))
+        if (only == OBJECT_NONE || query_get_int(&q, 1) == (int64_t)only)
+            buf_put(to, query_get(&q, 0));
+    enum sd_err err = query_end(&q);
+    return err ? err : buf_err(to);
+}
+
+/* The letter that an attachment came with is in the same ticket. */
+static enum sd_err add_letter_of(struct keeper *k, struct span file, struct doomed *doomed) {
+    struct buf letters SD_CLEANUP(buf_free) = buf_new(IDS_MAX_BYTES);
+    enum sd_err err = of_ticket(k, span_of(doomed->ticket, ID_BYTES), OBJECT_LETTER, &letters);
+    for (size_t at = 0; err == SD_OK && at < letters.n; at += ID_BYTES) {
+        struct span letter = span_sub(buf_span(&letters), at, ID_BYTES);
+        if (is_attachment_of(k, letter, file, &err))
+            return add_letter(k, letter, doomed);
+    }
+    if (err == SD_OK)
+        buf_put(&doomed->ids, file); /* its letter is gone already */
+    return err;
+}
+
+static enum sd_err find_object(struct keeper *k, struct span id, struct doomed *doomed) {
+    struct object_row row;
+    enum sd_err err = object_find(k, id, &row);
+    if (err || !row.there)
+        return err;
+    keep_place(doomed, span_of(row.ticket, ID_BYTES), row.queue, row.category);
+    if (row.facts.kind == OBJECT_LETTER)
+        return add_letter(k, id, doomed);
+    if (row.facts.kind == OBJECT_FILE)
+        return add_letter_of(k, id, doomed);
+    buf_put(&doomed->ids, id);
+    return SD_OK;
+}
+
+static enum sd_err find_ticket(struct keeper *k, struct span id, struct doomed *doomed) {
+    struct ticket ticket;
+    enum sd_err err = ticket_find(k, id, &ticket);
+    if (err || !ticket.there)
+        return err;
+    keep_place(doomed, id, ticket.queue, ticket.category);
+    return of_ticket(k, id, OBJECT_NONE, &doomed->ids);
+}
+
+static enum sd_err find_doomed(struct keeper *k, const struct keeper_destroy_req *req, struct doomed *doomed) {
+    enum sd_err err = req->object.n ? find_object(k, req->object, doomed) : find_ticket(k, req->ticket, doomed);
+    return err ? err : buf_err(&doomed->ids);
+}
+
+/* ---- destroying ---- */
+
+/* False in *ret: it was destroyed before. */
+static enum sd_err destroy_one(struct keeper *k, struct span id, struct leaf *leaf, bool *ret_done, struct records *records) {
+    struct object_row row;
+    enum sd_err err = object_find(k, id, &row);
+    *ret_done = false;
+    if (err || !row.there || row.facts.destroyed)
+        return err;
+    err = pages_destroy(&k->pages, row.page, row.slot);
+    if (err == SD_ERR_NOTFOUND)
+        err = SD_OK; /* there is no key in its place: then only the row does not know yet */
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_OBJECT_DESTROYED);
+    query_int(&q, k->spec.now_ms());
+    query_blob(&q, id);
+    err = query_run(&q);
+    leaf->object = object_kind_text(row.facts.kind);
+    leaf->object_id = id;
+    leaf->ticket = span_of(row.ticket, ID_BYTES);
+    records_add_changed(records, leaf);
+    *ret_done = true;
+    return err ? err : records->err;
+}
+
+static enum sd_err destroy_within(struct keeper *k, const struct doomed *doomed, struct span why, struct leaf *leaf,
+                                  uint32_t *ret_count, struct records *records) {
+    uint8_t note[ID_BYTES];
+    enum sd_err err = why.n ? note_add(k, why, note) : SD_OK;
+    *ret_count = 0;
+    if (why.n)
+        leaf->note = span_of(note, ID_BYTES);
+    for (size_t at = 0; err == SD_OK && at < doomed->ids.n; at += ID_BYTES) {
+        bool done = false;
+        err = destroy_one(k, span_sub(buf_span(&doomed->ids), at, ID_BYTES), leaf, &done, records);
+        *ret_count += done;
+    }
+    return err ? err : generation_destroyed(k);
+}
+
+/* "in backups until 2027-01-02": the day after which none that is kept by the rules has a key to it. */
+static void put_last_day(const struct keeper *k, struct buf *to) {
+    time_t last = (time_t)((k->spec.now_ms() + k->keys.backup_keep_ms) / 1000);
+    struct tm tm = {0};
+    (void)gmtime_r(&last, &tm);
+    buf_printf(to, "in backups until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, const struct doomed *doomed, struct span why,
+                                    struct leaf *leaf) {
+    struct buf until SD_CLEANUP(buf_free) = buf_new(64);
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct records records SD_CLEANUP(records_free);
+    struct keeper_destroy_rep rep = {0};
+    records_start(&records, k);
+    put_last_day(k, &until);
+    leaf->outcome = OUTCOME_GRANTED;
+    leaf->detail = buf_span(&until);
+    enum sd_err err = db_begin(k->db);
+    if (err)
+        return err;
+    err = destroy_within(k, doomed, why, leaf, &rep.destroyed, &records);
+    err = db_end(k->db, err);
+    if (err) {
+        pages_forget(&k->pages);
+        return err;
+    }
+    keeper_empty_wal(k);
+    if (rep.destroyed == 0) {
+        leaf->outcome = OUTCOME_FAILED;
+        leaf->reason = REASON_DESTROYED;
+        leaf->detail = SPAN_NONE;
+        records_add(&records, leaf);
+    }
+    err = keeper_destroy_rep_encode(&out, &rep);
+    return err ? err : records_send(&records, call, SD_OK, &out);
+}
+
+/* Root destroys only what was destroyed before, in an installation that is being restored. */
+static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
+                           const struct doomed *doomed, struct leaf *leaf) {
+    leaf->actor = ACTOR_ROOT;
+    if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY)) || !doomed->there) {
+        leaf->reason = k->restoring ? REASON_NOT_YOURS : "not-restoring";
+        return refuse_recorded(k, call, SD_ERR_DENIED, leaf);
+    }
+    leaf->reason = REASON_REPLAY;
+    return answer_destroyed(k, call, doomed, SPAN_NONE, leaf);
+}
+
+static enum sd_err by_person(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
+                             const struct doomed *doomed, struct leaf *leaf) {
+    struct who who SD_CLEANUP(who_free) = {0};
+    struct permission permission = {.status = SD_ERR_DENIED, .reason = REASON_NOT_YOURS};
+    struct leaf mine = *leaf;
+    enum sd_err err = session_check(k, req->token, req->origin, &who);
+    if (err == SD_OK && who.verdict == SESSION_LIVE && doomed->there) {
+        struct demand demand = {.verb = VERB_PURGE,
+                                .queue = doomed->queue,
+                                .category = doomed->category,
+                                .object = req->object.n ? req->object : req->ticket};
+        err = permit(k, &who, &demand, &permission);
+    }
+    if (err)
+        return err;
+    *leaf = leaf_by(&who, req->origin, mine.action);
+    leaf->object = mine.object;
+    leaf->object_id = mine.object_id;
+    leaf->ticket = mine.ticket;
+    if (who.verdict != SESSION_LIVE)
+        permission.reason = NULL; /* the leaf says it */
+    if (permission.status)
+        return refuse_permission(k, call, &permission, leaf);
+    leaf->reason = permission.reason;
+    return answer_destroyed(k, call, doomed, req->reason, leaf);
+}
+
+enum sd_err keeper_on_destroy(void *ctx, struct ipc_call *call, const struct keeper_destroy_req *req) {
+    struct keeper *k = ctx;
+    struct doomed doomed SD_CLEANUP(doomed_free) = {.ids = buf_new(IDS_MAX_BYTES)};
+    bool one = req->object.n == ID_BYTES && req->ticket.n == 0, all = req->ticket.n == ID_BYTES && req->object.n == 0;
+    if (!one && !all)
+        return SD_ERR_PARSE;
+    enum sd_err err = find_doomed(k, req, &doomed);
+    if (err)
+        return err;
+    struct leaf leaf = {.action = "destroy",
+                        .object = one ? "object" : "ticket",
+                        .object_id = one ? req->object : req->ticket,
+                        .outcome = OUTCOME_REFUSED};
+    if (doomed.there)
+        leaf.ticket = span_of(doomed.ticket, ID_BYTES);
+    if (ipc_conn_peer(call->conn) == PEER_ADMIN)
+        return by_root(k, call, req, &doomed, &leaf);
+    return by_person(k, call, req, &doomed, &leaf);
+}
