@@ -21,6 +21,7 @@ struct bench {
 static void key_of(unsigned i, uint8_t key[32]) {
     memset(key, (int)(i % 251), 32);
     key[0] = (uint8_t)(i >> 8);
+    key[31] = 1; /* never all zero: that is none */
 }
 
 static void bench_new(struct bench *b) {
@@ -114,6 +115,112 @@ static void not_there(SD_UNUSED void **state) {
     bench_free(&b);
 }
 
+/* ---- destroying ---- */
+
+static void destroy(struct bench *b, unsigned i, bool commit) {
+    assert_int_equal(db_begin(b->db), SD_OK);
+    assert_int_equal(pages_destroy(&b->pages, b->page[i], b->slot[i]), SD_OK);
+    if (commit) {
+        assert_int_equal(db_commit(b->db), SD_OK);
+        return;
+    }
+    db_rollback(b->db);
+    pages_forget(&b->pages);
+}
+
+static enum sd_err found(struct bench *b, unsigned i) {
+    struct secret key SD_CLEANUP(secret_free) = {0};
+    return pages_find(&b->pages, b->page[i], b->slot[i], &key);
+}
+
+static void one_is_destroyed(SD_UNUSED void **state) {
+    struct bench b;
+    bench_new(&b);
+    add(&b, 0, 300, true);
+    destroy(&b, 5, false);
+    check(&b, 300);
+    const unsigned doomed[] = {0, 5, 127, 128, 299}; /* in pages that are full, and in the one that is being filled */
+    for (size_t i = 0; i < SD_COUNT(doomed); i++) {
+        destroy(&b, doomed[i], true);
+        assert_int_equal(found(&b, doomed[i]), SD_ERR_NOTFOUND); /* not in memory */
+        assert_int_equal(pages_destroy(&b.pages, b.page[doomed[i]], b.slot[doomed[i]]), SD_ERR_NOTFOUND);
+    }
+    pages_forget(&b.pages);
+    for (unsigned i = 0; i < 300; i++) {
+        bool gone = i == 0 || i == 5 || i == 127 || i == 128 || i == 299;
+        assert_int_equal(found(&b, i), gone ? SD_ERR_NOTFOUND : SD_OK);
+    }
+    add(&b, 300, 50, true); /* its page goes on being filled */
+    assert_int_equal(found(&b, 299), SD_ERR_NOTFOUND);
+    assert_int_equal(found(&b, 349), SD_OK);
+    bench_free(&b);
+}
+
+static void read_page(struct bench *b, int64_t id, struct buf *key, struct buf *keys) {
+    struct query q = db_query(b->db, SQL_PAGE_GET);
+    query_int(&q, id);
+    assert_true(query_row(&q));
+    buf_put(key, query_get(&q, 1));
+    buf_put(keys, query_get(&q, 2));
+    assert_int_equal(query_end(&q), SD_OK);
+}
+
+/* What lay on the disk before does not open with what is there now. */
+static void the_page_key_is_another(SD_UNUSED void **state) {
+    struct bench b;
+    struct buf key SD_CLEANUP(buf_free) = buf_new(1024), keys SD_CLEANUP(buf_free) = buf_new(8192);
+    struct buf key_now SD_CLEANUP(buf_free) = buf_new(1024), keys_now SD_CLEANUP(buf_free) = buf_new(8192);
+    struct secret page_key SD_CLEANUP(secret_free) = {0}, opened SD_CLEANUP(secret_free) = {0};
+    static const uint8_t aad[12] = {'p', 'a', 'g', 'e', 1};
+    bench_new(&b);
+    add(&b, 0, 128, true);
+    read_page(&b, 1, &key, &keys);
+    destroy(&b, 7, true);
+    read_page(&b, 1, &key_now, &keys_now);
+    assert_false(span_eq(buf_span(&key), buf_span(&key_now)));
+    assert_int_equal(crypt_unwrap(secret_span(&b.vault.vault), span_of(aad, 12), buf_span(&key_now), &page_key), SD_OK);
+    assert_int_equal(crypt_unwrap(secret_span(&page_key), span_of(aad, 12), buf_span(&keys), &opened), SD_ERR_FORGED);
+    assert_int_equal(crypt_unwrap(secret_span(&page_key), span_of(aad, 12), buf_span(&keys_now), &opened), SD_OK);
+    bench_free(&b);
+}
+
+static void all_page_keys_are_replaced(SD_UNUSED void **state) {
+    struct bench b;
+    struct buf key SD_CLEANUP(buf_free) = buf_new(1024), keys SD_CLEANUP(buf_free) = buf_new(8192);
+    struct buf key_now SD_CLEANUP(buf_free) = buf_new(1024), keys_now SD_CLEANUP(buf_free) = buf_new(8192);
+    bench_new(&b);
+    add(&b, 0, KEYS, true);
+    read_page(&b, 3, &key, &keys);
+    assert_int_equal(db_begin(b.db), SD_OK);
+    assert_int_equal(pages_rekey(&b.pages), SD_OK);
+    assert_int_equal(db_commit(b.db), SD_OK);
+    read_page(&b, 3, &key_now, &keys_now);
+    assert_false(span_eq(buf_span(&keys), buf_span(&keys_now)));
+    check(&b, KEYS);
+    bench_free(&b);
+}
+
+/* Under a new vault key: in memory, and after a restart with that key alone. */
+static void rewrapped(SD_UNUSED void **state) {
+    struct bench b;
+    struct secret next SD_CLEANUP(secret_free) = {0};
+    bench_new(&b);
+    add(&b, 0, KEYS, true);
+    destroy(&b, 500, true);
+    assert_int_equal(secret_random(KEY_BYTES, &next), SD_OK);
+    assert_int_equal(db_begin(b.db), SD_OK);
+    assert_int_equal(pages_rewrap(&b.pages, &next), SD_OK);
+    assert_int_equal(db_commit(b.db), SD_OK);
+    pages_forget(&b.pages);
+    assert_int_equal(found(&b, 1), SD_ERR_FORGED); /* with the one before */
+    secret_free(&b.vault.vault);
+    b.vault.vault = secret_take(&next);
+    check(&b, 500);
+    assert_int_equal(found(&b, 500), SD_ERR_NOTFOUND);
+    assert_int_equal(found(&b, KEYS - 1), SD_OK);
+    bench_free(&b);
+}
+
 /* Whoever can write the database, but has not the root, cannot put one page's keys in another's place. */
 static void pages_cannot_be_exchanged(SD_UNUSED void **state) {
     struct bench b;
@@ -157,6 +264,10 @@ int main(void) {
         cmocka_unit_test(rolls_back),
         cmocka_unit_test(read_then_added),
         cmocka_unit_test(not_there),
+        cmocka_unit_test(one_is_destroyed),
+        cmocka_unit_test(the_page_key_is_another),
+        cmocka_unit_test(all_page_keys_are_replaced),
+        cmocka_unit_test(rewrapped),
         cmocka_unit_test(pages_cannot_be_exchanged),
         cmocka_unit_test(columns_are_bound),
     };

@@ -291,6 +291,17 @@ CALL(alarms, RIG_DESK, alarm_list, .token = TOKEN, ORIGIN)
 CALL(alarm_none, RIG_DESK, alarm_seen, .token = TOKEN, ORIGIN, .alarm = 99)
 CALL(classify, RIG_DESK, act, .token = TOKEN, ORIGIN, .ticket = ID(mine.ticket), .action = ACTION_CLASSIFY,
      .detail = SPAN("normal"))
+CALL(destroy_mine, RIG_DESK, destroy, .token = TOKEN, ORIGIN, .object = ID(my_object))
+CALL(destroy_nothing, RIG_DESK, destroy, .token = TOKEN, ORIGIN, .ticket = ID(strange))
+CALL(destroy_nobody, RIG_DESK, destroy, .token = NO_TOKEN, ORIGIN, .object = ID(my_object))
+CALL(destroy_root, RIG_ADMIN, destroy, .object = ID(my_object), .reason = SPAN("replay"))
+CALL(destroy_what, RIG_DESK, destroy, .token = TOKEN, ORIGIN)
+CALL(lock_state, RIG_DESK, state)
+CALL(unlock_open, RIG_ADMIN, unlock, .passphrase = SPAN("whatever"))
+CALL(keys_listed, RIG_ADMIN, key_list)
+CALL(keys_vault, RIG_ADMIN, key_rotate, .kind = SPAN("vault"))
+CALL(keys_root, RIG_ADMIN, key_rotate, .kind = SPAN("root"))
+CALL(keys_moon, RIG_ADMIN, key_rotate, .kind = SPAN("moon"))
 
 static const struct {
     const char *op;
@@ -406,6 +417,17 @@ static const struct {
     {"request_list", requests, SD_OK, NULL, NULL, NULL, NULL},
     {"alarm_list", alarms, SD_OK, NULL, NULL, NULL, NULL},
     {"alarm_seen", alarm_none, SD_ERR_DENIED, "person", "alarm-seen", "refused", "not-permitted"},
+    {"destroy", destroy_mine, SD_ERR_DENIED, "person", "destroy", "refused", "not-permitted"},
+    {"destroy", destroy_nothing, SD_ERR_DENIED, "person", "destroy", "refused", "not-permitted"},
+    {"destroy", destroy_nobody, SD_ERR_DENIED, "person", "destroy", "refused", "no-session"},
+    {"destroy", destroy_root, SD_ERR_DENIED, "root", "destroy", "refused", "not-restoring"},
+    {"destroy", destroy_what, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
+    {"state", lock_state, SD_OK, NULL, NULL, NULL, NULL},
+    {"unlock", unlock_open, SD_OK, NULL, NULL, NULL, NULL},
+    {"key_list", keys_listed, SD_OK, "root", "key-list", "granted", ""},
+    {"key_rotate", keys_vault, SD_OK, "root", "key-rotate", "granted", "vault 2"},
+    {"key_rotate", keys_root, SD_OK, "root", "key-rotate", "granted", "root 2"},
+    {"key_rotate", keys_moon, SD_OK, "root", "key-rotate", "failed", ""},
     {"intake_pending", destroy_old, SD_OK, "system", "destroy-intake-key", "granted", ""},
 };
 

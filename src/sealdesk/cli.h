@@ -31,6 +31,7 @@ int cmd_check(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_keys(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_who_can(int argc, char **argv);

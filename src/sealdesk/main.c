@@ -17,6 +17,7 @@ static const struct {
     {"user", cmd_user, "add -c CONF --email A --name N --role R [--queue Q …] --password-file F | list -c CONF [--json]",
      "people"},
     {"audit", cmd_audit, "verify|list -c CONF [--json]", "is the log whole; who did what"},
+    {"keys", cmd_keys, "list -c CONF [--json] | rotate root|vault|pages|intake|dkim [DOMAIN] -c CONF", "every key; new ones"},
     {"verify", cmd_verify,
      "[-c CONF] [--resolver IP@PORT] [--at UNIXTIME] [--tls \"VERSION CIPHER\"] --ip IP --helo NAME --from ADDR [FILE|-]",
      "judge one message as the door would"},

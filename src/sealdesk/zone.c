@@ -2,6 +2,7 @@
 #include "sealdesk/cli.h"
 
 #include <jansson.h>
+#include <string.h>
 
 #define TXT_STRING_BYTES 255 /* RFC 1035 §3.3: a TXT string is at most so long; longer values are several strings */
 
@@ -27,6 +28,13 @@ static void put_dkim(struct buf *to, json_t *key) {
     char name[600];
     struct buf value SD_CLEANUP(buf_free) = buf_new(8192);
     (void)snprintf(name, sizeof name, "%s._domainkey.%s", selector, domain);
+    const char *state = json_string_value(json_object_get(key, "state"));
+    const char *from = json_string_value(json_object_get(key, "from")),
+               *ended = json_string_value(json_object_get(key, "ended"));
+    if (state && strcmp(state, "prepared") == 0)
+        buf_printf(to, "; the next key: signs from %s\n", from ? from : "sealdesk keys rotate dkim --activate on");
+    else if (ended)
+        buf_printf(to, "; signs until %s; keep it for a week after\n", ended);
     buf_printf(&value, "v=DKIM1; k=%s; p=%s", algorithm[0] == 'r' ? "rsa" : "ed25519", p);
     put_txt(to, name, buf_span(&value));
 }
