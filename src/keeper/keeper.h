@@ -237,8 +237,9 @@ enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_
 #define SESSION_LIFE_MS (8 * 60 * 60 * 1000)
 #define SESSION_REPLACE_MS (15 * 60 * 1000) /* a session's token is replaced when it is older */
 #define SESSION_OVERLAP_MS (60 * 1000)      /* and the one before is still good for as long: requests are in flight */
-#define SESSION_AHEAD_MS (5 * 60 * 1000) /* the clock went back by more: how old the session is, nobody can say, and it ends   \
-                                          */
+#define SESSION_AHEAD_MS                                                                                                       \
+    (5 * 60 * 1000) /* the clock went back by more: how old the session is, nobody can say, and it ends                        \
+                     */
 #define SESSION_TOKEN_BYTES 32
 #define SESSION_QUEUES_MAX 64 /* what keeper.def carries */
 

@@ -128,7 +128,7 @@ static void the_first_needs_a_code(SD_UNUSED void **state) {
     rig_code(&agent, code);
     assert_int_equal(rig_offer_passkey(&rig, &agent, passkey, code, &rep), SD_OK);
     assert_true(rep.problem.n > 0);
-    passkey->origin = rig.k->access.origin;
+    passkey->origin = rig.origin;
     passkey->flags = TEST_UP;
     rig_now_ms += 60000;
     rig_code(&agent, code);
@@ -248,8 +248,8 @@ static void one_answer(SD_UNUSED void **state) {
     struct test_passkey *good = agent.passkey, stranger = *rig_new_passkey(&rig);
     for (unsigned i = 0; i < 7; i++) {
         rig_now_ms += 600000;
-        good->origin = i == 0 ? "https://desk.elsewhere.example" : rig.k->access.origin;
-        good->rp_id = i == 1 ? "elsewhere.example" : rig.k->access.rp_id;
+        good->origin = i == 0 ? "https://desk.elsewhere.example" : rig.origin;
+        good->rp_id = i == 1 ? "elsewhere.example" : rig.rp_id;
         good->flags = i == 2 ? TEST_UP : TEST_UP | TEST_UV;
         struct entry entry SD_CLEANUP(entry_free) = entry_new(&agent);
         if (i == 3)

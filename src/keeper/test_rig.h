@@ -27,7 +27,8 @@ struct rig {
     const char *recipients[4];
     uint64_t ambiguities;
     bool hidden;
-    unsigned examined; /* how often it was asked */
+    unsigned examined;                                  /* how often it was asked */
+    char origin[WEB_ORIGIN_MAX], rp_id[WEB_ORIGIN_MAX]; /* of passkeys, which outlive a keeper */
 };
 
 extern int64_t rig_now_ms;

@@ -42,7 +42,9 @@ enum sd_err rig_offer_passkey(struct rig *rig, struct rig_person *person, struct
 }
 
 struct test_passkey *rig_new_passkey(struct rig *rig) {
-    return test_passkey_new(rig->k->access.origin, rig->k->access.rp_id);
+    memcpy(rig->origin, rig->k->access.origin, sizeof rig->origin);
+    memcpy(rig->rp_id, rig->k->access.rp_id, sizeof rig->rp_id);
+    return test_passkey_new(rig->origin, rig->rp_id);
 }
 
 void rig_add_passkey(struct rig *rig, struct rig_person *person) {
