@@ -1,4 +1,4 @@
-/* PATCH /api/v1/tickets/{id}: state, assignee, queue. The keeper records each wish before the store changes. */
+/* PATCH /api/v1/tickets/{id}: state, assignee, category, queue. The keeper records each wish before the store changes. */
 #include "core/ipc/keeper.h"
 #include "desk/input.h"
 #include "desk/present.h"
@@ -10,9 +10,10 @@
 
 /* What the body asks for. */
 struct change {
-    bool has_state, has_assignee, has_queue;
+    bool has_state, has_assignee, has_category, has_queue;
     enum ticket_state state;
     struct span assignee; /* as sent, then the person's id; empty: nobody */
+    enum category category;
     struct span queue;
 };
 
@@ -35,6 +36,12 @@ static void read_assignee(const struct json_in *value, struct change *change, st
         field_wrong(errors, SPAN("assignee"), "unknown", "A colleague's id or e-mail address, or null.");
 }
 
+static void read_category(const struct json_in *value, struct change *change, struct field_errors *errors) {
+    change->has_category = in_kind(value) != IN_ABSENT;
+    if (change->has_category && !category_from(in_text(value), &change->category))
+        field_wrong(errors, SPAN("category"), "unknown", "One of normal, confidential, special.");
+}
+
 static void read_queue(const struct json_in *value, struct change *change, struct field_errors *errors) {
     change->has_queue = in_kind(value) != IN_ABSENT;
     change->queue = in_text(value);
@@ -43,15 +50,18 @@ static void read_queue(const struct json_in *value, struct change *change, struc
 }
 
 static void read_change(const struct json_in *body, struct change *change, struct field_errors *errors) {
-    static const char *const known[] = {"state", "assignee", "queue"};
+    static const char *const known[] = {"state", "assignee", "category", "queue"};
     struct span name;
     if (in_unknown(body, known, SD_COUNT(known), &name))
-        field_wrong(errors, name, "unexpected", "Only state, assignee and queue can be changed.");
+        field_wrong(errors, name, "unexpected", "Only state, assignee, category and queue can be changed.");
     if (in_count(body) == 0)
-        field_wrong(errors, SPAN(""), "empty", "Send at least one of state, assignee and queue.");
+        field_wrong(errors, SPAN(""), "empty", "Send at least one of state, assignee, category and queue.");
     read_state(in_member(body, "state"), change, errors);
     read_assignee(in_member(body, "assignee"), change, errors);
+    read_category(in_member(body, "category"), change, errors);
     read_queue(in_member(body, "queue"), change, errors);
+    if (change->has_category && change->has_queue)
+        field_wrong(errors, SPAN("category"), "one-at-a-time", "Change category and queue one after the other.");
 }
 
 /* The assignee's id; nobody of that name is a wrong field. */
@@ -99,6 +109,8 @@ static enum sd_err ask_keeper(struct desk *desk, struct exchange *x, const struc
         err = act(desk, x, row, ACTION_STATE, span_cstr(ticket_state_text(change->state)));
     if (err == SD_OK && change->has_assignee)
         err = act(desk, x, row, ACTION_ASSIGN, change->assignee);
+    if (err == SD_OK && change->has_category)
+        err = act(desk, x, row, ACTION_CLASSIFY, span_cstr(category_text(change->category)));
     if (err == SD_OK && change->has_queue)
         err = move(desk, x, row, change->queue);
     if (err && change->has_state &&
@@ -115,6 +127,8 @@ static enum sd_err change_row(struct store *store, const struct ticket_row *row,
         err = ticket_set_state(store, &row->id, revision++, change->state, now);
     if (err == SD_OK && change->has_assignee)
         err = ticket_set_assignee(store, &row->id, revision++, change->assignee, now);
+    if (err == SD_OK && change->has_category)
+        err = ticket_set_category(store, &row->id, revision++, change->category, now);
     if (err == SD_OK && change->has_queue)
         err = ticket_set_queue(store, &row->id, revision, change->queue, now);
     return err;
@@ -147,36 +161,67 @@ static bool refuse_change(struct exchange *x, const struct ticket_row *row, stru
     return true;
 }
 
-static enum sd_err change_locked(struct desk *desk, struct exchange *x) {
-    struct json_in *body SD_CLEANUP(in_free) = NULL;
-    struct ticket_row row;
-    struct change change = {0};
-    struct field_errors errors = {0};
-    enum sd_err err = ticket_find(desk, x, &row);
-    if (err)
+/* Moved or classified out of this person's reach: it was done, and there is nothing to show. */
+static enum sd_err respond_changed(struct desk *desk, struct exchange *x, const struct ticket_row *row) {
+    enum sd_err err = respond_ticket(desk, x, row);
+    if (err != SD_ERR_NOTFOUND && err != SD_ERR_DENIED)
         return err;
-    if (refuse_change(x, &row, if_match_of(x->request->if_match)))
+    respond_empty(x);
+    return SD_OK;
+}
+
+/* What the request says, checked. *ret_refused: the response is there. */
+static enum sd_err read_request(struct desk *desk, struct exchange *x, const struct ticket_row *row, struct change *change,
+                                bool *ret_refused) {
+    struct json_in *body SD_CLEANUP(in_free) = NULL;
+    struct field_errors errors = {0};
+    enum sd_err err = SD_OK;
+    *ret_refused = true;
+    if (refuse_change(x, row, if_match_of(x->request->if_match)))
         return SD_OK;
     if (in_body(x->request, &body) != SD_OK) {
         respond_problem(x, PROBLEM_MALFORMED, SPAN("The body is not a JSON object."));
         return SD_OK;
     }
-    read_change(body, &change, &errors);
+    read_change(body, change, &errors);
+    change->assignee = arena_span(x->arena, change->assignee); /* they outlive the body */
+    change->queue = arena_span(x->arena, change->queue);
     if (errors.count == 0)
-        err = find_assignee(desk, x, &change, &errors);
-    if (err == SD_OK && errors.count) {
+        err = find_assignee(desk, x, change, &errors);
+    *ret_refused = errors.count > 0;
+    if (errors.count)
         respond_invalid(x, &errors);
-        return SD_OK;
-    }
+    return err;
+}
+
+static void intend_change(struct exchange *x, const struct ticket_row *row, const struct change *change) {
+    enum verb verb = change->has_state      ? VERB_STATE
+                     : change->has_assignee ? VERB_ASSIGN
+                     : change->has_category ? VERB_CLASSIFY
+                                            : VERB_MOVE;
+    intend(x, verb, ticket_id_span(&row->id));
+}
+
+static enum sd_err change_locked(struct desk *desk, struct exchange *x) {
+    struct ticket_row row;
+    struct change change = {0};
+    bool refused = false;
+    enum sd_err err = ticket_find(desk, x, &row);
     if (err == SD_OK)
-        err = ask_keeper(desk, x, &row, &change);
+        err = read_request(desk, x, &row, &change, &refused);
+    if (err == SD_OK && refused)
+        return ticket_seen(desk, x, &row); /* what was wrong is said to those alone who may know the ticket */
+    if (err)
+        return err;
+    intend_change(x, &row, &change);
+    err = ask_keeper(desk, x, &row, &change);
     if (err == SD_ERR_UNSUPPORTED) {
         respond_problem(x, PROBLEM_NOT_CHANGEABLE, SPAN("The ticket's state does not allow this change."));
         return SD_OK;
     }
     if (err == SD_OK)
         err = store_change(desk, x, &change, &row);
-    return err ? err : respond_ticket(desk, x, &row);
+    return err ? err : respond_changed(desk, x, &row);
 }
 
 /* Of two changes of one ticket at the same revision one is stale before the keeper hears of it: else the keeper would hold the

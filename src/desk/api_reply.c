@@ -302,7 +302,7 @@ static enum sd_err answer_once(struct desk *desk, struct exchange *x, struct ans
     if (err != SD_ERR_NOTFOUND)
         return err;
     if (refuse_ticket(x, a))
-        return SD_OK;
+        return ticket_seen(desk, x, &a->ticket);
     err = load_answered(desk, x, a);
     if (err == SD_OK)
         err = build(desk, x, a, &token);
@@ -349,7 +349,8 @@ enum sd_err api_reply_create(struct desk *desk, struct exchange *x) {
     enum sd_err err = ticket_find(desk, x, &a.ticket);
     if (err)
         return err;
+    intend(x, VERB_REPLY, ticket_id_span(&a.ticket.id));
     if (refuse_request(x, &a, &err))
-        return err;
+        return err ? err : ticket_seen(desk, x, &a.ticket); /* what was wrong is said to those alone who may know the ticket */
     return err ? err : answer_locked(desk, x, &a);
 }

@@ -7,20 +7,24 @@
 /* Bounds of keeper.def. What is longer is nobody's, and still goes to the keeper, so that it is counted and takes as long. */
 #define EMAIL_MAX 320
 #define PASSWORD_MAX 1024
-#define TOTP_MAX 16
+#define TOTP_MAX 32
 
 static struct span at_most(struct span s, size_t max) {
     return s.n > max ? SPAN_NONE : s;
 }
 
-static enum sd_err signed_in(struct desk *desk, struct exchange *x, const struct keeper_sign_in_rep *rep) {
-    session_copy(x, rep->token, rep->csrf, rep->person, rep->name);
-    x->session.role = rep->role;
-    x->session.queues = rep->queues;
-    x->session.expires_ms = rep->expires_ms;
-    x->response.set_cookie = session_set_cookie(desk, x->session.token, x->arena);
-    session_respond(x, 201);
-    return arena_err(x->arena);
+enum sd_err sign_in_respond(struct desk *desk, struct exchange *x, unsigned outcome, struct span token,
+                            uint32_t retry_after_s) {
+    if (outcome == SIGN_IN_OK)
+        return session_begin(desk, x, token);
+    respond_problem(x,
+                    outcome == SIGN_IN_THROTTLED ? PROBLEM_THROTTLED
+                    : outcome == SIGN_IN_PASSKEY ? PROBLEM_SIGN_IN_PASSKEY
+                                                 : PROBLEM_SIGN_IN_FAILED,
+                    SPAN_NONE);
+    if (outcome == SIGN_IN_THROTTLED)
+        x->response.retry_after_s = retry_after_s ? retry_after_s : 1;
+    return SD_OK;
 }
 
 enum sd_err api_session_create(struct desk *desk, struct exchange *x) {
@@ -36,17 +40,9 @@ enum sd_err api_session_create(struct desk *desk, struct exchange *x) {
                                      .totp = at_most(in_text(in_member(body, "totp")), TOTP_MAX),
                                      .origin = x->request->client};
     enum sd_err err = keeper_sign_in_call(desk->keeper, &req, x->deadline, &msg, &rep);
-    if (err == SD_OK && rep.outcome == SIGN_IN_OK)
-        return signed_in(desk, x, &rep);
-    if (err == SD_OK && rep.outcome == SIGN_IN_THROTTLED) {
-        respond_problem(x, PROBLEM_THROTTLED, SPAN_NONE);
-        x->response.retry_after_s = rep.retry_after_s ? rep.retry_after_s : 1;
-        return SD_OK;
-    }
-    if (err && err != SD_ERR_DENIED)
-        return err;
-    respond_problem(x, PROBLEM_SIGN_IN_FAILED, SPAN_NONE);
-    return SD_OK;
+    return err && err != SD_ERR_DENIED
+               ? err
+               : sign_in_respond(desk, x, err ? SIGN_IN_FAILED : rep.outcome, rep.token, rep.retry_after_s);
 }
 
 enum sd_err api_session_get(SD_UNUSED struct desk *desk, struct exchange *x) {

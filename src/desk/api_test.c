@@ -89,7 +89,8 @@ static void list_shows_what_the_head_says(void **state) {
         "\",\"number\":1,\"queue\":\"support\",\"state\":\"open\",\"subject\":\"It \\\"broke\\\"\\u0009\xc3\xa4\","
         "\"from\":{\"name\":\"Carla <b>Kunde</b>\",\"address\":\"carla@customer.example\"},"
         "\"trust\":{\"level\":\"verified\",\"domain\":\"customer.example\",\"sentence\":\"Verified: customer.example\"},"
-        "\"assignee\":null,\"assignee_name\":null,\"updated_at\":\"2025-11-26T09:40:00.001Z\",\"revision\":1,\"messages\":1,"
+        "\"assignee\":null,\"assignee_name\":null,\"category\":\"normal\",\"updated_at\":\"2025-11-26T09:40:00.001Z\","
+        "\"revision\":1,\"messages\":1,"
         "\"warnings\":1}],"
         "\"next\":null}");
     assert_int_equal(fake.heads, 1);

@@ -85,28 +85,83 @@ void tickets_query(const struct http_request *request, struct arena *arena, stru
     read_sender(request, arena, query, errors);
 }
 
+/* What this person may see, and the keys to it. */
 struct page {
-    struct ticket_row *rows;
-    size_t count;
-    bool more;
+    struct ticket_row *rows; /* room for limit + 1: the last one only tells that there is more */
+    struct span *keys;
+    size_t count, limit;
+    bool hidden;            /* some rows are not for this person */
+    bool exhausted;         /* the store has no more rows */
+    struct ticket_row last; /* that was looked at */
 };
 
-static enum sd_err find_page(struct desk *desk, struct exchange *x, struct ticket_filter *filter, struct page *ret) {
+/* Rows that are hidden one after the other and looked through for one page; each round is one request of up to 100 heads. */
+#define ROUNDS_MAX 100
+#define ROUND_MIN 16
+
+static enum sd_err more_rows(struct desk *desk, struct exchange *x, const struct ticket_filter *filter,
+                             struct ticket_row **ret_rows, size_t *ret_count) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
-    if (err == SD_OK)
-        err = ticket_list(lease.store, filter, x->arena, &ret->rows, &ret->count);
-    if (err || ret->count < filter->limit)
-        return err;
-    struct ticket_filter behind = *filter;
-    struct ticket_row *rows;
-    size_t count = 0;
-    behind.has_after = true;
-    behind.after = (struct ticket_cursor){ret->rows[ret->count - 1].updated_ms, ret->rows[ret->count - 1].id};
-    behind.limit = 1;
-    err = ticket_list(lease.store, &behind, x->arena, &rows, &count);
-    ret->more = count > 0;
+    return err ? err : ticket_list(lease.store, filter, x->arena, ret_rows, ret_count);
+}
+
+/* A row whose head the keeper does not give is not there for this person. */
+static enum sd_err add_visible(struct desk *desk, struct exchange *x, const struct ticket_row *rows, size_t count,
+                               struct page *page) {
+    struct object_id firsts[LIMIT_LIST_ITEMS];
+    struct keys keys;
+    for (size_t i = 0; i < count; i++)
+        firsts[i] = rows[i].first;
+    enum sd_err err = read_head_keys(desk, x, firsts, count, &keys);
+    for (size_t i = 0; err == SD_OK && i < count && page->count <= page->limit; i++)
+        if (keys.keys[i].n) {
+            page->rows[page->count] = rows[i];
+            page->keys[page->count++] = keys.keys[i];
+        } else {
+            page->hidden = true;
+        }
     return err;
+}
+
+/* As many as are missing; more only where rows are hidden, because each key that is released counts. */
+static size_t round_size(const struct page *page) {
+    size_t missing = page->limit + 1 - page->count;
+    size_t size = page->hidden && missing < ROUND_MIN ? ROUND_MIN : missing;
+    return size > LIMIT_LIST_ITEMS ? LIMIT_LIST_ITEMS : size;
+}
+
+/*
+ * Fills the page with what may be seen, from as many rows as that takes: a short page, or a cursor with nothing behind it,
+ * would tell that something is hidden.
+ */
+static enum sd_err find_page(struct desk *desk, struct exchange *x, const struct ticket_filter *filter, struct page *page) {
+    struct ticket_filter part = *filter;
+    enum sd_err err = SD_OK;
+    page->limit = filter->limit;
+    page->rows = arena_array(x->arena, filter->limit + 1, sizeof *page->rows);
+    page->keys = arena_array(x->arena, filter->limit + 1, sizeof *page->keys);
+    if (!page->rows || !page->keys)
+        return arena_err(x->arena);
+    for (unsigned round = 0; err == SD_OK && round < ROUNDS_MAX && page->count <= page->limit && !page->exhausted; round++) {
+        struct ticket_row *rows = NULL;
+        size_t count = 0;
+        part.limit = round_size(page);
+        err = more_rows(desk, x, &part, &rows, &count);
+        if (err == SD_OK)
+            err = add_visible(desk, x, rows, count, page);
+        page->exhausted = err == SD_OK && count < part.limit;
+        if (count == 0)
+            continue;
+        page->last = rows[count - 1];
+        part.has_after = true;
+        part.after = (struct ticket_cursor){page->last.updated_ms, page->last.id};
+    }
+    return err;
+}
+
+static size_t shown(const struct page *page) {
+    return page->count > page->limit ? page->limit : page->count;
 }
 
 static enum sd_err put_item(const struct desk *desk, struct json_out *j, struct store *store, const struct ticket_row *row,
@@ -122,20 +177,19 @@ static enum sd_err put_item(const struct desk *desk, struct json_out *j, struct 
     return err;
 }
 
-/* Tickets whose head the keeper does not give are left out: they are not there for this person. */
-static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct page *page, const struct keys *keys,
-                            const struct names *names) {
+static enum sd_err put_page(struct desk *desk, struct exchange *x, const struct page *page, const struct names *names) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
     json_begin_array(&j, "items");
-    for (size_t i = 0; i < page->count && err == SD_OK; i++)
-        if (keys->keys[i].n)
-            err = put_item(desk, &j, lease.store, &page->rows[i], keys->keys[i], names, x->arena);
+    for (size_t i = 0; i < shown(page) && err == SD_OK; i++)
+        err = put_item(desk, &j, lease.store, &page->rows[i], page->keys[i], names, x->arena);
     json_end(&j);
-    if (page->more)
-        json_text(&j, "next", cursor_text(&page->rows[page->count - 1], x->arena));
+    if (page->count > page->limit)
+        json_text(&j, "next", cursor_text(&page->rows[page->limit - 1], x->arena));
+    else if (!page->exhausted) /* ROUNDS_MAX: the client looks further */
+        json_text(&j, "next", cursor_text(&page->last, x->arena));
     else
         json_put_null(&j, "next");
     json_end(&j);
@@ -166,17 +220,11 @@ static enum sd_err ask_domain_tag(struct desk *desk, struct exchange *x, struct 
 }
 
 static enum sd_err answer_page(struct desk *desk, struct exchange *x, const struct page *page) {
-    struct object_id firsts[LIMIT_LIST_ITEMS];
-    struct keys keys;
     struct names names = {0};
     enum sd_err err = SD_OK;
-    for (size_t i = 0; i < page->count && err == SD_OK; i++) {
-        firsts[i] = page->rows[i].first;
+    for (size_t i = 0; i < shown(page) && err == SD_OK; i++)
         err = names_ask(desk, x, &names, page->rows[i].assignee);
-    }
-    if (err == SD_OK)
-        err = read_head_keys(desk, x, firsts, page->count, &keys);
-    return err ? err : put_page(desk, x, page, &keys, &names);
+    return err ? err : put_page(desk, x, page, &names);
 }
 
 enum sd_err api_tickets_list(struct desk *desk, struct exchange *x) {

@@ -44,9 +44,19 @@ void desk_handle(struct desk *desk, struct exchange *x, const struct route *rout
 
 /* ---- handlers ---- */
 typedef enum sd_err desk_handler(struct desk *desk, struct exchange *x);
-desk_handler api_session_create, api_session_get, api_session_delete;
+desk_handler api_session_create, api_session_get, api_session_delete, api_session_challenge, api_session_passkey;
+desk_handler api_enrolment_start, api_enrolment_challenge, api_enrolment_finish;
+desk_handler api_passkeys_list, api_passkey_challenge, api_passkey_add, api_passkey_remove, api_recovery_codes, api_password;
+desk_handler api_step_up_challenge, api_step_up;
+desk_handler api_sessions_list, api_sessions_end, api_session_end;
+desk_handler api_people_list, api_person_invite, api_person_change, api_person_remove, api_person_invite_again,
+    api_person_reset;
+desk_handler api_roles_list, api_role_set, api_role_remove, api_grants_list, api_grant_add, api_grant_remove, api_break_glass;
+desk_handler api_explain, api_who_can;
+desk_handler api_tokens_list, api_token_make, api_token_revoke, api_warrants_list, api_warrant_issue, api_warrant_revoke;
+desk_handler api_requests_list, api_request_make, api_request_approve, api_request_decline, api_alarms_list, api_alarm_seen;
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
-    api_timeline_get;
+    api_timeline_get, api_ticket_destroy, api_message_destroy;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
 desk_handler page_index, page_script, page_sender_script, page_style, page_icon;
 

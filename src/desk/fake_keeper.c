@@ -15,9 +15,15 @@ struct fake_keeper fake;
 #include "core/ipc/gen_dispatch.h"
 
 static bool signed_in(struct span token) {
-    uint8_t want[32];
+    uint8_t want[32], next[32];
     memset(want, TOKEN_BYTE, sizeof want);
-    return span_eq(token, span_of(want, sizeof want));
+    memset(next, NEXT_TOKEN_BYTE, sizeof next);
+    return span_eq(token, span_of(want, sizeof want)) || span_eq(token, span_of(next, sizeof next));
+}
+
+/* Ids of the tests are one byte, repeated. */
+static bool is_hidden(struct span id) {
+    return fake.refuse_heads || (id.n && id.p[0] < 64 && (fake.hidden >> id.p[0] & 1));
 }
 
 static enum sd_err object_key(struct span object, struct sha256 *ret) {
@@ -44,7 +50,9 @@ enum sd_err keeper_on_sign_in(SD_UNUSED void *ctx, struct ipc_call *call, const 
     memset(token, TOKEN_BYTE, sizeof token);
     memset(csrf, CSRF_BYTE, sizeof csrf);
     struct keeper_sign_in_rep rep = {.outcome = SIGN_IN_FAILED};
-    if (fake.sign_in_outcome == SIGN_IN_THROTTLED)
+    if (fake.sign_in_outcome == SIGN_IN_PASSKEY)
+        rep = (struct keeper_sign_in_rep){.outcome = SIGN_IN_PASSKEY};
+    else if (fake.sign_in_outcome == SIGN_IN_THROTTLED)
         rep = (struct keeper_sign_in_rep){.outcome = SIGN_IN_THROTTLED, .retry_after_s = 17};
     else if (span_eq(req->email, SPAN("ada@example.com")) && span_eq(req->password, SPAN("a long enough password")) &&
              span_eq(req->totp, SPAN("123456")))
@@ -62,9 +70,10 @@ enum sd_err keeper_on_sign_in(SD_UNUSED void *ctx, struct ipc_call *call, const 
 }
 
 enum sd_err keeper_on_session(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_session_req *req) {
-    uint8_t csrf[32];
+    uint8_t csrf[32], next[32];
     struct buf raw SD_CLEANUP(buf_free) = buf_new(256);
     memset(csrf, CSRF_BYTE, sizeof csrf);
+    memset(next, NEXT_TOKEN_BYTE, sizeof next);
     if (!signed_in(req->token))
         return SD_ERR_DENIED;
     struct keeper_session_rep rep = {.csrf = span_of(csrf, sizeof csrf),
@@ -73,7 +82,12 @@ enum sd_err keeper_on_session(SD_UNUSED void *ctx, struct ipc_call *call, const 
                                      .role = ROLE_AGENT,
                                      .queues = queues(&raw),
                                      .session = span_of(csrf, 16),
-                                     .expires_ms = 1795435200000};
+                                     .expires_ms = 1795435200000,
+                                     .factor = (uint8_t)fake.factor,
+                                     .limited = fake.limited,
+                                     .new_token = fake.replaces_token ? span_of(next, sizeof next) : SPAN_NONE,
+                                     .verbs = VERB_BIT(LIST) | VERB_BIT(OPEN),
+                                     .alarms = 2};
     keeper_session_reply(call, &rep);
     return SD_OK;
 }
@@ -109,7 +123,7 @@ enum sd_err keeper_on_open_heads(SD_UNUSED void *ctx, struct ipc_call *call, con
         enum sd_err err = fake_facet_key(object, FACET_HEAD, &key);
         if (err)
             return err;
-        ipc_list_add(&rep.keys, &raw, fake.refuse_heads ? SPAN_NONE : secret_span(&key));
+        ipc_list_add(&rep.keys, &raw, is_hidden(object) ? SPAN_NONE : secret_span(&key));
     }
     keeper_open_heads_reply(call, &rep);
     return SD_OK;
@@ -153,9 +167,11 @@ enum sd_err keeper_on_move(SD_UNUSED void *ctx, struct ipc_call *call, const str
     return SD_OK;
 }
 
-enum sd_err keeper_on_act(SD_UNUSED void *ctx, struct ipc_call *call, SD_UNUSED const struct keeper_act_req *req) {
-    fake.acts++;
-    if (fake.act_status)
+enum sd_err keeper_on_act(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_act_req *req) {
+    fake.acts += req->action != ACTION_LIST;
+    if (is_hidden(req->ticket))
+        return SD_ERR_DENIED;
+    if (fake.act_status && req->action != ACTION_LIST)
         return fake.act_status;
     keeper_act_reply(call, &(struct keeper_act_rep){});
     return SD_OK;

@@ -240,6 +240,13 @@ void fixture_request(struct fixture *f, enum http_method method, const char *pat
                                        .client = SPAN("192.0.2.7")};
 }
 
+void fixture_bearer(struct fixture *f, enum http_method method, const char *path, const char *body) {
+    fixture_request(f, method, path, body);
+    f->request.cookie = f->request.csrf = SPAN_NONE;
+    f->request.authorization = SPAN(API_TOKEN);
+    fake.factor = FACTOR_TOKEN;
+}
+
 unsigned fixture_go(struct fixture *f) {
     const struct route *route = NULL;
     size_t body_max = 0;

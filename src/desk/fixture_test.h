@@ -13,7 +13,17 @@
 struct fake_keeper {
     enum sd_err open_status; /* of every open */
     bool refuse_heads;       /* every head key is withheld */
+    uint64_t hidden;         /* bits of the seeds of objects and tickets that this person may not list */
     enum sd_err act_status;
+    enum sd_err status;  /* of everything that fake_keeper_access.c answers */
+    const char *problem; /* the same, as the keeper's sentence */
+    unsigned factor;     /* enum factor of the session */
+    bool limited;
+    bool replaces_token; /* each session has another token from now on */
+    uint8_t verb;        /* of the last challenge, step-up, request or explanation */
+    uint8_t object[16];  /* of the same, and of what was destroyed or removed */
+    size_t object_bytes;
+    char challenge[129], text[2048]; /* what the last call carried, NUL-terminated */
     bool refuse_reply;
     unsigned sign_in_outcome;
     unsigned opens, heads, replies, acts, moves, sign_outs;
@@ -26,6 +36,9 @@ struct fake_keeper {
 extern struct fake_keeper fake;
 
 #define TOKEN_BYTE 0x11
+#define NEXT_TOKEN_BYTE 0x44 /* of a session whose token was replaced */
+#define API_TOKEN "Bearer sdt_ERERERERERERERERERERERERERERERERERERERERERE"
+#define COOKIE_NEXT "sealdesk=RERERERERERERERERERERERERERERERERERERERERQ"
 #define CSRF_BYTE 0x22
 #define COOKIE_AGENT "sealdesk=ERERERERERERERERERERERERERERERERERERERERERE"  /* 32 times TOKEN_BYTE */
 #define COOKIE_NOBODY "sealdesk=MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM" /* a token that the keeper does not know */
@@ -65,6 +78,8 @@ void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, c
 struct ticket_row fixture_row(struct fixture *f, uint8_t seed);
 void fixture_head(struct fixture *f, uint8_t seed, struct span sealed_instead);
 
+/* A request with an API token in the place of the cookie. */
+void fixture_bearer(struct fixture *f, enum http_method method, const char *path, const char *body);
 /* A request as the signed-in agent; change fixture->request before fixture_go. */
 void fixture_request(struct fixture *f, enum http_method method, const char *path, const char *body);
 /* Gate and handler; the status. The body is in f->x.response until the next request. */

@@ -1,6 +1,8 @@
 #include "desk/http.h"
 #include "core/json_out.h"
 
+#include <string.h>
+
 bool http_param(const struct http_request *request, const char *name, struct span *ret) {
     for (size_t i = 0; i < request->param_count; i++)
         if (span_eq(request->params[i].name, span_cstr(name))) {
@@ -8,6 +10,12 @@ bool http_param(const struct http_request *request, const char *name, struct spa
             return true;
         }
     return false;
+}
+
+void intend(struct exchange *x, enum verb verb, struct span object) {
+    x->intent = (struct intent){.verb = verb, .has_object = object.n == sizeof x->intent.object};
+    if (x->intent.has_object)
+        memcpy(x->intent.object, object.p, object.n);
 }
 
 struct json_out respond_json(struct exchange *x, unsigned status) {

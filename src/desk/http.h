@@ -9,20 +9,22 @@
 #include "core/arena.h"
 #include "core/clock.h"
 #include "core/ipc/ipc.h"
+#include "core/ipc/states.h"
 
-enum http_method { HTTP_OTHER, HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE };
+enum http_method { HTTP_OTHER, HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
 
 /* Every header field that anything here reads; the server copies no other. */
 #define HTTP_HEADER_LIST(X)                                                                                                    \
     X(host, "Host")                                                                                                            \
     X(origin, "Origin")                                                                                                        \
+    X(authorization, "Authorization")                                                                                          \
     X(cookie, "Cookie")                                                                                                        \
     X(csrf, "X-CSRF-Token")                                                                                                    \
     X(if_match, "If-Match")                                                                                                    \
     X(idempotency_key, "Idempotency-Key")                                                                                      \
     X(content_type, "Content-Type")
 
-#define HTTP_PARAMS_MAX 16 /* query parameters; the API knows seven */
+#define HTTP_PARAMS_MAX 16 /* query parameters; no address of the API knows more than seven */
 
 struct http_param {
     struct span name, value; /* percent-decoded */
@@ -67,6 +69,17 @@ struct session {
     uint8_t role; /* enum person_role */
     struct ipc_list queues;
     int64_t expires_ms;
+    enum factor factor; /* FACTOR_TOKEN: a machine with an API token, and no cookie */
+    bool limited;       /* may only change their own factors */
+    uint32_t verbs;     /* bits of enum verb, for display: the keeper decides on each act */
+    uint32_t alarms;    /* not seen yet */
+};
+
+/* What the request is about to do, and to what: when the keeper wants a gesture or a second person, the answer names both. */
+struct intent {
+    enum verb verb;
+    bool has_object;
+    uint8_t object[16];
 };
 
 struct exchange {
@@ -74,9 +87,13 @@ struct exchange {
     struct http_response response;
     struct arena *arena;
     struct session session; /* of routes that need one */
+    struct intent intent;   /* its zero names nothing that anybody may */
     struct span id;         /* what {id} of the route's pattern matched */
     struct deadline deadline;
 };
+
+/* object: 16 bytes, or empty for the installation. */
+void intend(struct exchange *x, enum verb verb, struct span object);
 
 /* Starts the response: 200 and the JSON that `j` then writes. */
 struct json_out;

@@ -77,6 +77,7 @@ void put_ticket(struct json_out *j, const struct ticket_row *row, const struct c
         json_put_null(j, "assignee");
         json_put_null(j, "assignee_name");
     }
+    json_cstr(j, "category", category_text(row->category));
     json_time(j, "updated_at", row->updated_ms);
     json_int(j, "revision", row->revision);
 }

@@ -2,6 +2,8 @@
 #include "core/json_out.h"
 #include "core/log.h"
 
+#define SPENT_RETRY_S 60 /* the shorter of the budgets is one of a minute */
+
 struct problem_row {
     const char *code;
     unsigned status;
@@ -107,6 +109,15 @@ static enum problem of_error(enum sd_err err) {
         return PROBLEM_STALE;
     case SD_ERR_UNSUPPORTED:
         return PROBLEM_NOT_FIT;
+    case SD_ERR_GESTURE:
+    case SD_ERR_BUDGET:
+        return PROBLEM_STEP_UP;
+    case SD_ERR_APPROVAL:
+        return PROBLEM_APPROVAL;
+    case SD_ERR_SPENT:
+        return PROBLEM_SPENT;
+    case SD_ERR_LOCKED:
+        return PROBLEM_LOCKED;
     case SD_ERR_UNAVAILABLE:
     case SD_ERR_BUSY:
     case SD_ERR_TIMEOUT:
@@ -118,8 +129,25 @@ static enum problem of_error(enum sd_err err) {
     }
 }
 
+/* What to step up for, or to ask a second person for. */
+static void respond_wanted(struct exchange *x, enum problem problem) {
+    struct json_out j = start(x, problem, SPAN_NONE);
+    json_cstr(&j, "act", verb_text(x->intent.verb));
+    if (x->intent.has_object)
+        json_hex(&j, "object", span_of(x->intent.object, sizeof x->intent.object));
+    json_end(&j);
+}
+
 void respond_error(struct exchange *x, enum sd_err err) {
     enum problem problem = of_error(err);
+    if (err == SD_ERR_BUDGET)
+        intend(x, VERB_EXCEED, SPAN_NONE);
+    if (problem == PROBLEM_STEP_UP || problem == PROBLEM_APPROVAL) {
+        respond_wanted(x, problem);
+        return;
+    }
+    if (problem == PROBLEM_SPENT)
+        x->response.retry_after_s = SPENT_RETRY_S;
     if (problem == PROBLEM_INTERNAL || problem == PROBLEM_UNAVAILABLE || problem == PROBLEM_FULL)
         log_warn("desk.answer", "problem=%s error=%s", problem_code(problem), sd_err_name(err));
     respond_problem(x, problem, SPAN_NONE);

@@ -35,6 +35,7 @@ enum sd_err read_key(struct desk *desk, struct exchange *x, const struct object_
                                   .facet = (uint8_t)facet};
     struct keeper_open_rep rep;
     struct ticket_id ticket;
+    intend(x, facet == FACET_SOURCE || facet == FACET_FILE ? VERB_DOWNLOAD : VERB_OPEN, req.object);
     enum sd_err err = keeper_open_call(desk->keeper, &req, x->deadline, &msg, &rep);
     if (err == SD_OK)
         err = ticket_id_from(rep.ticket, &ticket);

@@ -21,9 +21,9 @@ static void what_is_not_in_the_table_is_not_there(void **state) {
 
 static void a_known_address_names_its_methods(void **state) {
     struct fixture *f = *state;
-    fixture_request(f, HTTP_DELETE, "/api/v1/tickets/00112233445566778899aabbccddeeff", "");
+    fixture_request(f, HTTP_PUT, "/api/v1/tickets/00112233445566778899aabbccddeeff", "");
     assert_int_equal(fixture_go(f), 405);
-    assert_string_equal(f->x.response.allow, "GET, PATCH");
+    assert_string_equal(f->x.response.allow, "GET, PATCH, DELETE");
     fixture_request(f, HTTP_OTHER, "/", "");
     assert_int_equal(fixture_go(f), 405);
 }

@@ -4,7 +4,7 @@
 
 /* A later version is one more step behind the others, never an edit: the hash of what is in the file must match, and a new
  * file is made by the same steps as an old one is brought up to date. */
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define SCHEMA_BYTES_MAX ((size_t)64 * 1024)
 
 static const char version_1[] =
@@ -68,12 +68,16 @@ static const char version_2[] =
     "INSERT INTO message_trust (object, ticket, trust, signals, known, known_since_ms, as_customer, encrypted, stricter)"
     " SELECT object, ticket, trust, 0, 0, 0, 0, 0, 0 FROM message WHERE direction = 1;";
 
+/* For display: what a category opens and to whom is the keeper's business. */
+static const char version_3[] = "ALTER TABLE ticket ADD COLUMN category INTEGER NOT NULL DEFAULT 0;";
+
 static const struct {
     const char *sql;
     const char *version;
 } steps[SCHEMA_VERSION] = {
     {version_1, "PRAGMA user_version = 1"},
     {version_2, "PRAGMA user_version = 2"},
+    {version_3, "PRAGMA user_version = 3"},
 };
 
 static enum sd_err read_version(sqlite3 *db, int *ret) {

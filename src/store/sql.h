@@ -17,7 +17,7 @@
 
 #include <sqlite3.h>
 
-#define STATEMENTS_MAX 64
+#define STATEMENTS_MAX 96
 
 enum store_mode { STORE_IDLE, STORE_READING, STORE_WRITING };
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #define COLUMNS                                                                                                                \
-    "SELECT id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound FROM "  \
-    "ticket "
+    "SELECT id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound,"       \
+    " category FROM ticket "
 #define SIGNAL_BITS 63 /* a column is signed */
 #define QUEUE_MAX 64   /* bytes of a queue's name, as in keeper.def */
 
@@ -22,6 +22,7 @@ static struct ticket_row read_row(struct query *q, struct arena *arena) {
         .updated_ms = col_int(q, 7),
         .messages = (uint32_t)col_range(q, 8, 0, UINT32_MAX),
         .has_last_inbound = !col_is_null(q, 10),
+        .category = (enum category)col_range(q, 11, 0, CATEGORY_COUNT - 1),
     };
     col_fixed(q, 0, row.id.b, sizeof row.id.b);
     col_fixed(q, 9, row.first.b, sizeof row.first.b);
@@ -90,8 +91,9 @@ static bool page_add(struct page *page, const struct ticket_row *row) {
     " AND EXISTS (SELECT 1 FROM message_trust m WHERE m.ticket = ticket.id AND m.domain_tag = ?" OF_MESSAGE ")"
 #define COMMON_MESSAGES 2000
 #define OF_DOMAIN                                                                                                              \
-    "SELECT ticket.id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, last_inbound" \
-    " FROM (SELECT DISTINCT m.ticket AS id FROM message_trust m WHERE m.domain_tag = ?" OF_MESSAGE ") AS found"                \
+    "SELECT ticket.id, number, queue, state, assignee, revision, created_ms, updated_ms, messages, first_object, "             \
+    "last_inbound,"                                                                                                            \
+    " category FROM (SELECT DISTINCT m.ticket AS id FROM message_trust m WHERE m.domain_tag = ?" OF_MESSAGE ") AS found"       \
     " CROSS JOIN ticket WHERE ticket.id = found.id"
 #define ON_PAGE_OF_DOMAIN " AND (updated_ms, ticket.id) < (?, ?) ORDER BY updated_ms DESC, ticket.id DESC LIMIT ?"
 
@@ -255,6 +257,13 @@ enum sd_err ticket_set_queue(struct store *store, const struct ticket_id *id, in
                              int64_t now_ms) {
     struct query q = change(store, "UPDATE ticket SET queue = ?" AT_REVISION);
     bind_text(&q, queue, QUEUE_MAX);
+    return run_at_revision(&q, id, revision, now_ms);
+}
+
+enum sd_err ticket_set_category(struct store *store, const struct ticket_id *id, int64_t revision, enum category category,
+                                int64_t now_ms) {
+    struct query q = change(store, "UPDATE ticket SET category = ?" AT_REVISION);
+    bind_int(&q, category);
     return run_at_revision(&q, id, revision, now_ms);
 }
 

@@ -19,6 +19,7 @@ struct ticket_row {
     struct object_id first; /* the first message: its head card has the list's subject and sender */
     bool has_last_inbound;
     struct object_id last_inbound;
+    enum category category; /* as the keeper was told; for display */
 };
 
 enum sd_err ticket_get(struct store *store, const struct ticket_id *id, struct arena *arena,
@@ -65,6 +66,9 @@ enum sd_err ticket_set_assignee(struct store *store, const struct ticket_id *id,
                                 int64_t now_ms) SD_MUST_CHECK; /* empty: nobody */
 enum sd_err ticket_set_queue(struct store *store, const struct ticket_id *id, int64_t revision, struct span queue,
                              int64_t now_ms) SD_MUST_CHECK;
+
+enum sd_err ticket_set_category(struct store *store, const struct ticket_id *id, int64_t revision, enum category category,
+                                int64_t now_ms) SD_MUST_CHECK;
 
 /* Makes the ticket, still without messages, unless it is there; then its queue becomes the one given, which is the keeper's
  * word. message_add (message.h) counts messages and sets the state. */

@@ -225,8 +225,8 @@ def check_strangers(document, base_url, seen):
     for template, method, operation, _ in operations(document):
         if operation.get('security', document['security']) == []:
             continue
-        path = template.replace('{id}', NOBODY)
-        answer = stranger.request(method.upper(), path, body={} if method in ('post', 'patch') else None)
+        path = re.sub(r'{\w+}', NOBODY, template)
+        answer = stranger.request(method.upper(), path, body={} if method in ('post', 'put', 'patch') else None)
         need(answer.status == 401 and answer.json()['code'] == 'not-signed-in', f'{method} {template}: {answer.status} for a stranger')
         seen.append(check_answer(document, method, path, answer))
     answer = stranger.request('GET', '/api/v1/openapi.json')
