@@ -221,6 +221,7 @@ static void enrolment_takes_link_and_code(void **state) {
     assert_int_equal(ask(f, HTTP_POST, "/api/v1/enrolment", "{" LINK ",\"code\":\"ABCD-EFGH\"}"), 200);
     assert_true(fixture_says(f, "\"role\":\"admin\",\"passkey_needed\":true,"));
     assert_true(fixture_says(f, "\"secret\":\"GEZDGNBV\""));
+    assert_true(fixture_says(f, "\"qr\":\"<svg "));
     assert_int_equal(ask(f, HTTP_POST, "/api/v1/enrolment", "{" LINK ",\"code\":\"wrong\"}"), 403);
     assert_true(fixture_says(f, "\"code\":\"enrolment-failed\""));
     assert_int_equal(ask(f, HTTP_POST, "/api/v1/enrolment", "{\"link\":\"AAAA\",\"code\":\"ABCD-EFGH\"}"), 422);

@@ -5,6 +5,7 @@
 #include "core/ipc/keeper.h"
 #include "core/ipc/states.h"
 #include "core/json_out.h"
+#include "desk/qr.h"
 #include "desk/webauthn_json.h"
 
 #define LINK_BYTES 32
@@ -35,6 +36,10 @@ static struct span secret_of(struct span otpauth) {
 }
 
 static enum sd_err respond_started(struct exchange *x, const struct keeper_enrol_start_rep *rep) {
+    struct buf svg SD_CLEANUP(buf_free) = buf_new(QR_SVG_MAX);
+    enum sd_err err = qr_svg(rep->otpauth, &svg);
+    if (err)
+        return err;
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
     json_text(&j, "email", rep->email);
@@ -43,7 +48,7 @@ static enum sd_err respond_started(struct exchange *x, const struct keeper_enrol
     json_bool(&j, "passkey_needed", rep->passkey_needed);
     json_text(&j, "otpauth", rep->otpauth);
     json_text(&j, "secret", secret_of(rep->otpauth));
-    json_text(&j, "qr", SPAN_NONE);
+    json_text(&j, "qr", buf_span(&svg));
     json_end(&j);
     return SD_OK;
 }

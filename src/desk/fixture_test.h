@@ -38,7 +38,7 @@ extern struct fake_keeper fake;
 #define TOKEN_BYTE 0x11
 #define NEXT_TOKEN_BYTE 0x44 /* of a session whose token was replaced */
 #define API_TOKEN "Bearer sdt_ERERERERERERERERERERERERERERERERERERERERERE"
-#define COOKIE_NEXT "sealdesk=RERERERERERERERERERERERERERERERERERERERERQ"
+#define COOKIE_NEXT "sealdesk=REREREREREREREREREREREREREREREREREREREREREQ"
 #define CSRF_BYTE 0x22
 #define COOKIE_AGENT "sealdesk=ERERERERERERERERERERERERERERERERERERERERERE"  /* 32 times TOKEN_BYTE */
 #define COOKIE_NOBODY "sealdesk=MzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzMzM" /* a token that the keeper does not know */
