@@ -267,8 +267,10 @@ int main(int argc, char **argv) {
     };
     const char *seed = getenv("SEED");
     random_state = (seed ? strtoul(seed, NULL, 10) : 1) * UINT64_C(0x9e3779b97f4a7c15);
-    if (read_words(argc > 1 ? argv[1] : NULL) != 0)
-        print_message("no words\n");
+    if (read_words(argc > 1 ? argv[1] : NULL) != 0 || word_count == 0) {
+        print_message("usage: common_passwords_test english_words.txt\n");
+        return 1;
+    }
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     while (word_count)
         free(words[--word_count]);

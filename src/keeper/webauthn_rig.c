@@ -60,7 +60,7 @@ void rig_put_credential(struct buf *to, struct span id, const struct test_cose *
     test_cose_put(key, to);
 }
 
-static void put_head(struct buf *to, uint8_t major, size_t n) {
+static void put_head(struct buf *to, unsigned major, size_t n) {
     if (n < 24) {
         buf_byte(to, (uint8_t)(major << 5 | n));
     } else if (n < 256) {
