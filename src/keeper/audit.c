@@ -24,6 +24,8 @@ struct audit {
     struct audit_files files;  /* the log's thread alone */
     struct deadline checkpoint_due;
     uint64_t checkpoint_size;
+    uint8_t note[NOTE_MAX_BYTES]; /* the newest checkpoint; under the lock */
+    size_t note_n;
     void (*wake)(void *arg);
     void *arg;
 };
@@ -45,6 +47,17 @@ void audit_entry_free(struct audit_entry *entry) {
     free(entry);
 }
 
+/* What files->note holds, for everybody. */
+static void show_checkpoint(struct audit *audit) {
+    struct span note = buf_span(&audit->files.note);
+    audit->checkpoint_size = audit->files.checkpoint.size;
+    pthread_mutex_lock(&audit->lock);
+    audit->note_n = note.n <= sizeof audit->note ? note.n : 0;
+    if (audit->note_n)
+        memcpy(audit->note, note.p, note.n);
+    pthread_mutex_unlock(&audit->lock);
+}
+
 enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64_t *ret_trimmed, bool *ret_damaged) {
     struct audit *audit = calloc(1, sizeof *audit);
     if (!audit)
@@ -55,9 +68,10 @@ enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64
     audit->done_last = &audit->done;
     audit->wake = spec->wake;
     audit->arg = spec->arg;
-    audit->files = (struct audit_files){.dir = spec->dir, .key = spec->key, .signer = spec->signer, .fd = -1};
+    audit->files = (struct audit_files){
+        .dir = spec->dir, .key = spec->key, .signer = spec->signer, .fd = -1, .note = buf_new(NOTE_MAX_BYTES)};
     enum sd_err err = audit_files_recover(&audit->files, &audit->range, ret_trimmed, ret_damaged);
-    audit->checkpoint_size = audit->files.checkpoint.size;
+    show_checkpoint(audit);
     audit->checkpoint_due = deadline_in_ms(AUDIT_CHECKPOINT_MS);
     if (err)
         audit_close(&audit);
@@ -106,6 +120,8 @@ void audit_close(struct audit **audit) {
     free_chain((*audit)->done);
     if ((*audit)->files.fd >= 0)
         (void)close((*audit)->files.fd);
+    tiles_free(&(*audit)->files.tiles);
+    buf_free(&(*audit)->files.note);
     pthread_cond_destroy(&(*audit)->more);
     pthread_mutex_destroy(&(*audit)->lock);
     free(*audit);
@@ -135,6 +151,12 @@ bool audit_failing(struct audit *audit) {
     bool failing = audit->failing;
     pthread_mutex_unlock(&audit->lock);
     return failing;
+}
+
+void audit_checkpoint(struct audit *audit, struct buf *to) {
+    pthread_mutex_lock(&audit->lock);
+    buf_put(to, span_of(audit->note, audit->note_n));
+    pthread_mutex_unlock(&audit->lock);
 }
 
 void audit_stop(struct audit *audit) {
@@ -209,6 +231,29 @@ static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err
     pthread_mutex_unlock(&audit->lock);
 }
 
+static enum sd_err write_checkpoint(struct audit *audit) {
+    audit->checkpoint_due = deadline_in_ms(AUDIT_CHECKPOINT_MS);
+    if (audit->range.size == audit->checkpoint_size)
+        return SD_OK;
+    enum sd_err err = audit_files_checkpoint(&audit->files, &audit->range);
+    if (err)
+        log_error("keeper.checkpoint", "error=%s", sd_err_name(err));
+    else
+        show_checkpoint(audit);
+    return err;
+}
+
+/* One checkpoint for all who asked for one. */
+static void answer_with_checkpoint(struct audit *audit, struct audit_entry *entries) {
+    enum sd_err err = SD_ERR_TIMEOUT; /* not made yet */
+    for (struct audit_entry *e = entries; e; e = e->next) {
+        if (!e->with_checkpoint)
+            continue;
+        err = err == SD_ERR_TIMEOUT ? write_checkpoint(audit) : err;
+        e->status = err ? err : e->with_checkpoint(&e->out, buf_span(&audit->files.note));
+    }
+}
+
 static void write_entries(struct audit *audit, struct audit_entry *entries) {
     struct merkle_range range = audit->range; /* only this thread changes it */
     enum sd_err err = audit_files_write(&audit->files, &range, entries);
@@ -219,18 +264,9 @@ static void write_entries(struct audit *audit, struct audit_entry *entries) {
         audit->range = range;
     audit->failing = err != SD_OK;
     pthread_mutex_unlock(&audit->lock);
+    if (!err)
+        answer_with_checkpoint(audit, entries);
     finish(audit, entries, err);
-}
-
-static void write_checkpoint(struct audit *audit) {
-    audit->checkpoint_due = deadline_in_ms(AUDIT_CHECKPOINT_MS);
-    if (audit->range.size == audit->checkpoint_size)
-        return;
-    enum sd_err err = audit_files_checkpoint(&audit->files, &audit->range);
-    if (err)
-        log_error("keeper.checkpoint", "error=%s", sd_err_name(err));
-    else
-        audit->checkpoint_size = audit->range.size;
 }
 
 bool audit_turn(struct audit *audit, struct deadline deadline) {
@@ -240,7 +276,7 @@ bool audit_turn(struct audit *audit, struct deadline deadline) {
         write_entries(audit, entries);
     bool ended = stopping && !entries;
     if (ended || deadline_passed(audit->checkpoint_due))
-        write_checkpoint(audit);
+        (void)!write_checkpoint(audit); /* logged; tried again in a minute */
     if (entries && audit->wake)
         audit->wake(audit->arg);
     return !ended;

@@ -24,6 +24,8 @@ struct audit_entry {
     struct ipc_call *call; /* answered after this record; NULL: nobody waits */
     enum sd_err status;
     struct ipc_out out;
+    /* Asks for a checkpoint over this record and all before it, and makes the answer from it; called by the log's thread. */
+    enum sd_err (*with_checkpoint)(struct ipc_out *out, struct span note);
     /* filled in by the log */
     enum sd_err err;
     uint64_t seq, segment, offset;
@@ -56,6 +58,9 @@ struct audit_entry *audit_finished(struct audit *audit);
 /* What is durable now: the tree. */
 void audit_range(struct audit *audit, struct merkle_range *ret);
 
+/* Appends the newest checkpoint, a signed note; nothing when there is none. */
+void audit_checkpoint(struct audit *audit, struct buf *to);
+
 /* ---- reading; any thread ---- */
 
 /* Calls with each record from number `from` below `until`; stops when the callback says false. */
@@ -68,6 +73,16 @@ struct audit_place {
 enum sd_err audit_read_at(const char *dir, const struct audit_place *place, uint64_t until, audit_each *each,
                           void *arg) SD_MUST_CHECK;
 enum sd_err audit_read(const char *dir, uint64_t from, uint64_t until, audit_each *each, void *arg) SD_MUST_CHECK;
+
+/* One record and its leaf hash: SD_ERR_NOTFOUND. */
+enum sd_err audit_read_record(const char *dir, uint64_t seq, struct buf *to, struct sha256 *ret_leaf) SD_MUST_CHECK;
+
+/* The checkpoints from this offset of their file on, which is moved behind the last one that the callback took. */
+typedef bool audit_each_checkpoint(void *arg, struct span note);
+enum sd_err audit_read_checkpoints(const char *dir, uint64_t *offset, audit_each_checkpoint *each, void *arg) SD_MUST_CHECK;
+
+/* The tree before record number `size`, as the segments have it. */
+enum sd_err audit_range_at(const char *dir, uint64_t size, struct merkle_range *ret) SD_MUST_CHECK;
 
 struct audit_report {
     bool good;

@@ -1,4 +1,5 @@
 #include "keeper/audit_files.h"
+#include "core/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,23 +79,38 @@ static enum sd_err frame_entries(struct audit_files *files, struct merkle_range 
         if (err == SD_OK)
             err = segment_put_record(frames, buf_span(&record), &leaf);
         if (err == SD_OK)
-            err = merkle_add(range, &leaf);
+            err = tiles_add(&files->tiles, range, &leaf);
     }
     return err;
 }
 
+/* Hashes of records that did not reach the disk are forgotten; then the files are what proofs have to do without. */
+static void settle_tiles(struct audit_files *files, uint64_t size, enum sd_err err) {
+    enum sd_err written = err ? SD_OK : tiles_write(&files->tiles);
+    if (written)
+        log_warn("keeper.tiles", "error=%s", sd_err_name(written));
+    if (err) {
+        tiles_free(&files->tiles);
+        files->tiles = tiles_start(files->dir, size);
+    }
+}
+
 enum sd_err audit_files_write(struct audit_files *files, struct merkle_range *range, struct audit_entry *entries) {
     struct buf frames SD_CLEANUP(buf_free) = buf_new(ROUND_MAX_BYTES);
+    uint64_t size = range->size;
     enum sd_err err = SD_OK;
     if (files->fd < 0 || files->offset > SEGMENT_BYTES)
         err = begin_segment(files, range);
     if (err == SD_OK)
         err = frame_entries(files, range, entries, &frames);
-    if (err)
+    if (err) {
+        settle_tiles(files, size, err);
         return err;
+    }
     err = write_all(files->fd, buf_span(&frames), files->offset);
     if (err == SD_OK && fdatasync(files->fd) != 0)
         err = sd_err_from_errno(errno);
+    settle_tiles(files, size, err);
     if (err == SD_OK) {
         files->offset += frames.n;
         return SD_OK;
@@ -154,9 +170,12 @@ enum sd_err audit_files_checkpoint(struct audit_files *files, const struct merkl
         err = note_write(&files->key, files->signer, &checkpoint, &note);
     if (err == SD_OK)
         err = write_checkpoint(files, buf_span(&note));
-    if (err == SD_OK)
-        files->checkpoint = checkpoint;
-    return err;
+    if (err)
+        return err;
+    files->checkpoint = checkpoint;
+    buf_reset(&files->note);
+    buf_put(&files->note, buf_span(&note));
+    return buf_err(&files->note);
 }
 
 enum sd_err audit_files_open_checkpoints(const char *dir, int *ret) {
@@ -212,6 +231,8 @@ static enum sd_err recover_checkpoints(struct audit_files *files, bool *damaged)
         err = sd_err_from_errno(errno);
     if (err == SD_OK && note.n && note_read(&files->key, note, &files->checkpoint) != SD_OK)
         *damaged = true;
+    else if (err == SD_OK)
+        buf_put(&files->note, note);
     return err;
 }
 
@@ -296,6 +317,7 @@ enum sd_err audit_files_recover(struct audit_files *files, struct merkle_range *
     }
     if (err)
         return err;
+    files->tiles = tiles_start(files->dir, range.size);
     *ret_range = range;
     *ret_trimmed = trimmed;
     *ret_damaged = damaged || range.size < files->checkpoint.size;

@@ -3,6 +3,7 @@
 #define SD_KEEPER_AUDIT_FILES_H
 
 #include "keeper/audit.h"
+#include "keeper/tiles.h"
 
 struct audit_files {
     const char *dir;
@@ -12,6 +13,8 @@ struct audit_files {
     uint64_t segment;             /* its first record */
     uint64_t offset;              /* its end */
     struct checkpoint checkpoint; /* the last one written */
+    struct buf note;              /* the same, signed */
+    struct tiles tiles;
 };
 
 /* Reads the newest segment and the checkpoints; cuts torn tails off. */

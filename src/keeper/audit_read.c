@@ -57,6 +57,96 @@ enum sd_err audit_read(const char *dir, uint64_t from, uint64_t until, audit_eac
     return err;
 }
 
+static enum sd_err read_one(const char *dir, uint64_t first, uint64_t seq, struct buf *to, struct sha256 *ret_leaf) {
+    struct segment segment;
+    struct span record;
+    struct sha256 leaf;
+    enum sd_err err = segment_open(dir, first, &segment);
+    if (err)
+        return err;
+    while (segment.next < seq && segment_skip(&segment))
+        ;
+    err = segment.next == seq ? segment_next(&segment, &record, &leaf) : SD_ERR_NOTFOUND;
+    if (err == SD_OK) {
+        buf_put(to, record);
+        *ret_leaf = leaf;
+    }
+    segment_close(&segment);
+    return err ? err : buf_err(to);
+}
+
+enum sd_err audit_read_record(const char *dir, uint64_t seq, struct buf *to, struct sha256 *ret_leaf) {
+    uint64_t *firsts = NULL;
+    size_t count = 0;
+    enum sd_err err = segment_list(dir, &firsts, &count);
+    while (err == SD_OK && count && firsts[count - 1] > seq)
+        count--;
+    if (err == SD_OK)
+        err = count ? read_one(dir, firsts[count - 1], seq, to, ret_leaf) : SD_ERR_NOTFOUND;
+    free(firsts);
+    return err;
+}
+
+/* ---- checkpoints ---- */
+
+#define PART_BYTES ((size_t)64 * 1024)
+
+enum sd_err audit_read_checkpoints(const char *dir, uint64_t *offset, audit_each_checkpoint *each, void *arg) {
+    struct buf part SD_CLEANUP(buf_free) = buf_new(PART_BYTES);
+    int fd = -1;
+    enum sd_err err = audit_files_open_checkpoints(dir, &fd);
+    if (err)
+        return err == SD_ERR_NOTFOUND ? SD_OK : err;
+    for (bool more = true; more && err == SD_OK;) {
+        buf_reset(&part);
+        uint8_t *p = buf_reserve(&part, PART_BYTES);
+        ssize_t n = p ? pread(fd, p, PART_BYTES, (off_t)*offset) : -1;
+        err = n < 0 ? SD_ERR_IO : SD_OK;
+        buf_grew(&part, n > 0 ? (size_t)n : 0);
+        struct span rest = buf_span(&part), note = SPAN_NONE;
+        more = false;
+        while (note_next(&rest, &note) && (more = each(arg, note)))
+            *offset += note.n;
+    }
+    (void)close(fd);
+    return err;
+}
+
+/* ---- the tree somewhere in the middle ---- */
+
+static enum sd_err range_in_segment(const char *dir, uint64_t first, uint64_t size, struct merkle_range *ret) {
+    struct segment segment;
+    struct span record;
+    struct sha256 leaf;
+    enum sd_err err = segment_open(dir, first, &segment);
+    if (err)
+        return err;
+    struct merkle_range range = segment.start;
+    while (err == SD_OK && range.size < size) {
+        err = segment_next(&segment, &record, &leaf);
+        if (err == SD_OK)
+            err = merkle_add(&range, &leaf);
+    }
+    segment_close(&segment);
+    if (err == SD_OK)
+        *ret = range;
+    return err;
+}
+
+enum sd_err audit_range_at(const char *dir, uint64_t size, struct merkle_range *ret) {
+    uint64_t *firsts = NULL;
+    size_t count = 0;
+    enum sd_err err = segment_list(dir, &firsts, &count);
+    while (err == SD_OK && count && firsts[count - 1] > size)
+        count--;
+    if (err == SD_OK && size == 0)
+        *ret = (struct merkle_range){0};
+    else if (err == SD_OK)
+        err = count ? range_in_segment(dir, firsts[count - 1], size, ret) : SD_ERR_NOTFOUND;
+    free(firsts);
+    return err;
+}
+
 /* ---- verification ---- */
 
 struct checking {
@@ -79,8 +169,6 @@ static void bad(struct checking *c, uint64_t seq, const char *problem) {
     c->report->first_bad = seq;
     (void)snprintf(c->report->problem, sizeof c->report->problem, "%s", problem);
 }
-
-#define PART_BYTES ((size_t)64 * 1024)
 
 /* The file grows by one a minute for as long as there is a log: it is never in memory as a whole. */
 static bool read_more(struct checking *c) {

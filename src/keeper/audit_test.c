@@ -1,5 +1,5 @@
 /* The log's files: what a crash leaves, what a changed bit does, what the checkpoints hold. */
-#include "keeper/test_rig.h"
+#include "keeper/test_log.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -12,290 +12,203 @@
 
 #include <cmocka.h>
 
-struct bench {
-    char dir[64];
-    struct signer *signer;
-    struct note_key key;
-    struct audit *audit;
-    uint64_t trimmed;
-    bool damaged;
-};
-
-static void bench_open(struct bench *b) {
-    struct audit_spec spec = {.dir = b->dir, .key = b->key, .signer = b->signer};
-    assert_int_equal(audit_open(&spec, &b->audit, &b->trimmed, &b->damaged), SD_OK);
-}
-
-static void bench_new(struct bench *b) {
-    struct secret private SD_CLEANUP(secret_free) = {0};
-    struct buf public SD_CLEANUP(buf_free) = buf_new(256);
-    *b = (struct bench){.key.origin = SPAN("example.test/sealdesk")};
-    (void)snprintf(b->dir, sizeof b->dir, "/tmp/keeper-log-XXXXXX");
-    assert_non_null(mkdtemp(b->dir));
-    assert_int_equal(sign_generate(SIGN_ED25519, 0, &private, &public), SD_OK);
-    assert_int_equal(signer_new(SIGN_ED25519, &private, &b->signer), SD_OK);
-    memcpy(b->key.public_key, public.p + public.n - 32, 32);
-    bench_open(b);
-}
-
-static void bench_free(struct bench *b) {
-    char command[128];
-    audit_close(&b->audit);
-    signer_free(&b->signer);
-    (void)snprintf(command, sizeof command, "rm -rf '%s'", b->dir);
-    assert_int_equal(system(command), 0);
-}
-
-/* Ends as `stop` does: with a checkpoint. */
-static void bench_stop(struct bench *b) {
-    audit_stop(b->audit);
-    while (audit_turn(b->audit, (struct deadline){0}))
-        ;
-    audit_close(&b->audit);
-}
-
-static void add(struct bench *b, unsigned count, unsigned long padding) {
-    for (unsigned i = 0; i < count; i++) {
-        struct audit_entry *entry = audit_entry_new();
-        assert_non_null(entry);
-        buf_printf(&entry->rest, "\"time\":\"x\",\"n\":%u,\"pad\":\"", i);
-        buf_fill(&entry->rest, 'p', padding);
-        buf_text(&entry->rest, "\"}");
-        audit_submit(b->audit, entry);
-    }
-    while (audit_backlog(b->audit))
-        assert_true(audit_turn(b->audit, (struct deadline){0}));
-}
-
-static uint64_t size_of(struct bench *b) {
-    struct merkle_range range;
-    audit_range(b->audit, &range);
-    return range.size;
-}
-
-static struct audit_report verify(struct bench *b) {
-    struct audit_report report = {0};
-    assert_int_equal(audit_verify(b->dir, &b->key, NULL, &report), SD_OK);
-    return report;
-}
-
-static void path_of(struct bench *b, const char *name, char to[256]) {
-    (void)snprintf(to, 256, "%s/%s", b->dir, name);
-}
-
-static size_t file_size(const char *path) {
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    return (size_t)st.st_size;
-}
-
-static void flip(const char *path, size_t bit) {
-    uint8_t byte;
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &byte, 1, (off_t)(bit / 8)), 1);
-    byte ^= (uint8_t)(1u << (bit % 8));
-    assert_int_equal(pwrite(fd, &byte, 1, (off_t)(bit / 8)), 1);
-    (void)close(fd);
-}
-
 /* ---- tests ---- */
 
 static void reopens(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     struct merkle_range before, after;
-    bench_new(&b);
+    log_rig_new(&b);
     for (unsigned i = 0; i < 9; i++) {
-        add(&b, i, 10);
+        log_rig_add(&b, i, 10);
         audit_range(b.audit, &before);
         audit_close(&b.audit); /* without a checkpoint, as after kill -9 */
-        bench_open(&b);
+        log_rig_open(&b);
         audit_range(b.audit, &after);
         assert_int_equal(before.size, after.size);
         assert_memory_equal(before.peaks, after.peaks, merkle_peaks(before.size) * sizeof before.peaks[0]);
         assert_int_equal(b.trimmed, 0);
         assert_false(b.damaged);
     }
-    assert_true(verify(&b).good);
-    assert_int_equal(verify(&b).size, 36);
-    bench_free(&b);
+    assert_true(log_rig_verify(&b).good);
+    assert_int_equal(log_rig_verify(&b).size, 36);
+    log_rig_free(&b);
 }
 
 static void several_segments(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     uint64_t *firsts = NULL;
     size_t count = 0;
-    bench_new(&b);
+    log_rig_new(&b);
     for (unsigned i = 0; i < 5; i++) {
-        add(&b, 400, 7000); /* 2.8 MB */
-        bench_stop(&b);
-        bench_open(&b);
+        log_rig_add(&b, 400, 7000); /* 2.8 MB */
+        log_rig_stop(&b);
+        log_rig_open(&b);
     }
     assert_int_equal(segment_list(b.dir, &firsts, &count), SD_OK);
     assert_true(count >= 3);
-    struct audit_report report = verify(&b);
+    struct audit_report report = log_rig_verify(&b);
     assert_true(report.good);
     assert_int_equal(report.size, 2000);
     char path[SEGMENT_NAME_MAX];
     assert_int_equal(segment_path(b.dir, firsts[1], path), SD_OK);
     assert_int_equal(unlink(path), 0);
-    report = verify(&b);
+    report = log_rig_verify(&b);
     assert_false(report.good);
     assert_int_equal(report.first_bad, firsts[1]);
     free(firsts);
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 /* Cut anywhere inside the last record: the rest of it goes, nothing else, and the log goes on. */
 static void torn_tail(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     char path[256];
-    bench_new(&b);
-    path_of(&b, "000000000000.log", path);
-    add(&b, 3, 10);
-    size_t whole = file_size(path);
-    add(&b, 1, 10);
-    size_t last = file_size(path) - whole;
+    log_rig_new(&b);
+    log_rig_path(&b, "000000000000.log", path);
+    log_rig_add(&b, 3, 10);
+    size_t whole = log_rig_file_size(path);
+    log_rig_add(&b, 1, 10);
+    size_t last = log_rig_file_size(path) - whole;
     audit_close(&b.audit);
     for (size_t cut = 1; cut < last; cut++) {
         assert_int_equal(truncate(path, (off_t)(whole + last - cut)), 0);
-        bench_open(&b);
-        assert_int_equal(size_of(&b), 3);
+        log_rig_open(&b);
+        assert_int_equal(log_rig_size(&b), 3);
         assert_int_equal(b.trimmed, last - cut);
-        assert_int_equal(file_size(path), whole);
-        add(&b, 1, 10);
-        assert_true(verify(&b).good);
+        assert_int_equal(log_rig_file_size(path), whole);
+        log_rig_add(&b, 1, 10);
+        assert_true(log_rig_verify(&b).good);
         audit_close(&b.audit);
     }
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 static void torn_head_and_checkpoint(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     char path[256];
-    bench_new(&b);
-    add(&b, 5, 10);
-    bench_stop(&b);
-    path_of(&b, "000000000005.log", path);
+    log_rig_new(&b);
+    log_rig_add(&b, 5, 10);
+    log_rig_stop(&b);
+    log_rig_path(&b, "000000000005.log", path);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(write(fd, "SDAUDIT1\5", 9), 9);
     (void)close(fd);
-    path_of(&b, "checkpoints", path);
-    size_t whole = file_size(path);
+    log_rig_path(&b, "checkpoints", path);
+    size_t whole = log_rig_file_size(path);
     fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
     assert_int_equal(write(fd, "example.test/sealdesk\n9\n", 24), 24);
     (void)close(fd);
-    bench_open(&b);
-    assert_int_equal(size_of(&b), 5);
+    log_rig_open(&b);
+    assert_int_equal(log_rig_size(&b), 5);
     assert_true(b.trimmed > 0);
     assert_false(b.damaged);
-    assert_int_equal(file_size(path), whole);
-    assert_true(verify(&b).good);
-    bench_free(&b);
+    assert_int_equal(log_rig_file_size(path), whole);
+    assert_true(log_rig_verify(&b).good);
+    log_rig_free(&b);
 }
 
 static void every_bit_counts(SD_UNUSED void **state) {
     static const char *const files[] = {"000000000000.log", "checkpoints"};
-    struct bench b;
+    struct log_rig b;
     char path[256];
-    bench_new(&b);
-    add(&b, 4, 5);
-    bench_stop(&b);
-    bench_open(&b);
-    add(&b, 2, 5);
-    bench_stop(&b);
-    assert_true(verify(&b).good);
+    log_rig_new(&b);
+    log_rig_add(&b, 4, 5);
+    log_rig_stop(&b);
+    log_rig_open(&b);
+    log_rig_add(&b, 2, 5);
+    log_rig_stop(&b);
+    assert_true(log_rig_verify(&b).good);
     for (size_t i = 0; i < SD_COUNT(files); i++) {
-        path_of(&b, files[i], path);
-        for (size_t bit = 0, bits = 8 * file_size(path); bit < bits; bit++) {
-            flip(path, bit);
-            if (verify(&b).good)
+        log_rig_path(&b, files[i], path);
+        for (size_t bit = 0, bits = 8 * log_rig_file_size(path); bit < bits; bit++) {
+            log_rig_flip(path, bit);
+            if (log_rig_verify(&b).good)
                 fail_msg("%s: bit %zu changed and nobody noticed", files[i], bit);
-            flip(path, bit);
+            log_rig_flip(path, bit);
         }
     }
-    assert_true(verify(&b).good);
-    bench_free(&b);
+    assert_true(log_rig_verify(&b).good);
+    log_rig_free(&b);
 }
 
 static void names_the_first_bad_record(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     char path[256];
-    bench_new(&b);
-    add(&b, 10, 100);
-    bench_stop(&b);
-    path_of(&b, "000000000000.log", path);
+    log_rig_new(&b);
+    log_rig_add(&b, 10, 100);
+    log_rig_stop(&b);
+    log_rig_path(&b, "000000000000.log", path);
     struct segment segment;
     struct span record;
     struct sha256 leaf;
     assert_int_equal(segment_open(b.dir, 0, &segment), SD_OK);
     for (unsigned i = 0; i < 6; i++)
         assert_int_equal(segment_next(&segment, &record, &leaf), SD_OK);
-    flip(path, 8 * (segment.at + 60));
+    log_rig_flip(path, 8 * (segment.at + 60));
     segment_close(&segment);
-    struct audit_report report = verify(&b);
+    struct audit_report report = log_rig_verify(&b);
     assert_false(report.good);
     assert_int_equal(report.first_bad, 6);
     assert_true(strlen(report.problem) > 0);
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 /* Somebody with the files, but not the key, writes a new history: valid records, valid frames. */
 static void rewritten_history(SD_UNUSED void **state) {
-    struct bench b, other;
+    struct log_rig b, other;
     char from[256], to[256], command[600];
-    bench_new(&b);
-    add(&b, 5, 100);
-    bench_stop(&b);
-    bench_new(&other);
-    add(&other, 5, 99);
-    bench_stop(&other);
-    path_of(&other, "000000000000.log", from);
-    path_of(&b, "000000000000.log", to);
+    log_rig_new(&b);
+    log_rig_add(&b, 5, 100);
+    log_rig_stop(&b);
+    log_rig_new(&other);
+    log_rig_add(&other, 5, 99);
+    log_rig_stop(&other);
+    log_rig_path(&other, "000000000000.log", from);
+    log_rig_path(&b, "000000000000.log", to);
     (void)snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
     assert_int_equal(system(command), 0);
-    assert_false(verify(&b).good);
-    bench_open(&b);
+    assert_false(log_rig_verify(&b).good);
+    log_rig_open(&b);
     assert_true(b.damaged);
-    path_of(&other, "checkpoints", from);
-    path_of(&b, "checkpoints", to);
+    log_rig_path(&other, "checkpoints", from);
+    log_rig_path(&b, "checkpoints", to);
     (void)snprintf(command, sizeof command, "cp '%s' '%s'", from, to);
     assert_int_equal(system(command), 0);
-    assert_false(verify(&b).good); /* their checkpoint, signed with their key */
-    bench_free(&b);
-    bench_free(&other);
+    assert_false(log_rig_verify(&b).good); /* their checkpoint, signed with their key */
+    log_rig_free(&b);
+    log_rig_free(&other);
 }
 
 static void cut_off_below_a_checkpoint(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     char path[256];
-    bench_new(&b);
-    add(&b, 3, 10);
-    bench_stop(&b);
-    path_of(&b, "000000000000.log", path);
-    assert_int_equal(truncate(path, (off_t)file_size(path) - 5), 0);
-    struct audit_report report = verify(&b);
+    log_rig_new(&b);
+    log_rig_add(&b, 3, 10);
+    log_rig_stop(&b);
+    log_rig_path(&b, "000000000000.log", path);
+    assert_int_equal(truncate(path, (off_t)log_rig_file_size(path) - 5), 0);
+    struct audit_report report = log_rig_verify(&b);
     assert_false(report.good);
     assert_int_equal(report.first_bad, 2);
-    bench_open(&b);
+    log_rig_open(&b);
     assert_true(b.damaged);
-    add(&b, 4, 10); /* going on does not heal it */
-    bench_stop(&b);
-    assert_false(verify(&b).good);
-    bench_free(&b);
+    log_rig_add(&b, 4, 10); /* going on does not heal it */
+    log_rig_stop(&b);
+    assert_false(log_rig_verify(&b).good);
+    log_rig_free(&b);
 }
 
 static void checkpoint_is_a_signed_note(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     char path[256], text[1024] = {0};
     struct checkpoint checkpoint = {0};
     struct merkle_range range;
     struct sha256 root;
-    bench_new(&b);
-    add(&b, 7, 10);
+    log_rig_new(&b);
+    log_rig_add(&b, 7, 10);
     audit_range(b.audit, &range);
-    bench_stop(&b);
-    path_of(&b, "checkpoint", path);
+    log_rig_stop(&b);
+    log_rig_path(&b, "checkpoint", path);
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
     size_t n = fread(text, 1, sizeof text, f);
@@ -309,7 +222,7 @@ static void checkpoint_is_a_signed_note(SD_UNUSED void **state) {
     assert_int_equal(note_read(&other, span_of(text, n), &checkpoint), SD_ERR_FORGED);
     for (size_t cut = 0; cut < n; cut++)
         assert_int_not_equal(note_read(&b.key, span_of(text, cut), &checkpoint), SD_OK);
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 static bool collect(void *arg, uint64_t seq, SD_UNUSED uint64_t segment, SD_UNUSED uint64_t offset,
@@ -322,39 +235,39 @@ static bool collect(void *arg, uint64_t seq, SD_UNUSED uint64_t segment, SD_UNUS
 
 /* More checkpoints than are read at once: the last one is found again, and each of them counts. */
 static void many_checkpoints(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     struct stat st;
     char path[256];
-    bench_new(&b);
-    path_of(&b, "checkpoints", path);
+    log_rig_new(&b);
+    log_rig_path(&b, "checkpoints", path);
     do {
-        add(&b, 1, 10);
-        bench_stop(&b);
-        bench_open(&b);
+        log_rig_add(&b, 1, 10);
+        log_rig_stop(&b);
+        log_rig_open(&b);
         assert_false(b.damaged);
         assert_int_equal(b.trimmed, 0);
         assert_int_equal(stat(path, &st), 0);
     } while (st.st_size < 140000);
-    assert_true(verify(&b).good);
+    assert_true(log_rig_verify(&b).good);
     for (long at = 60; at < st.st_size; at += 20011) {
-        flip(path, (size_t)at * 8);
-        assert_false(verify(&b).good);
-        flip(path, (size_t)at * 8);
+        log_rig_flip(path, (size_t)at * 8);
+        assert_false(log_rig_verify(&b).good);
+        log_rig_flip(path, (size_t)at * 8);
     }
-    assert_true(verify(&b).good);
-    bench_free(&b);
+    assert_true(log_rig_verify(&b).good);
+    log_rig_free(&b);
 }
 
 static void read_from_anywhere(SD_UNUSED void **state) {
-    struct bench b;
-    bench_new(&b);
-    add(&b, 20, 10);
+    struct log_rig b;
+    log_rig_new(&b);
+    log_rig_add(&b, 20, 10);
     for (uint64_t from = 0; from <= 20; from++) {
         uint64_t seen[2] = {from, 0};
         assert_int_equal(audit_read(b.dir, from, UINT64_MAX, collect, seen), SD_OK);
         assert_int_equal(seen[1], 20 - from);
     }
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 struct places {
@@ -370,10 +283,10 @@ static bool note_place(void *arg, uint64_t seq, uint64_t segment, uint64_t offse
 
 /* From the place of a record, the records behind it come with the same numbers and places. */
 static void read_from_a_place(SD_UNUSED void **state) {
-    struct bench b;
+    struct log_rig b;
     struct places all = {0};
-    bench_new(&b);
-    add(&b, 20, 4000);
+    log_rig_new(&b);
+    log_rig_add(&b, 20, 4000);
     assert_int_equal(audit_read(b.dir, 0, 20, note_place, &all), SD_OK);
     assert_int_equal(all.count, 20);
     for (size_t i = 0; i < 20; i++) {
@@ -387,14 +300,14 @@ static void read_from_a_place(SD_UNUSED void **state) {
     nowhere.offset++;
     assert_int_equal(audit_read_at(b.dir, &nowhere, 20, note_place, &none), SD_OK);
     assert_int_equal(none.count, 0); /* what is no record is not taken for one */
-    bench_free(&b);
+    log_rig_free(&b);
 }
 
 /* A round that cannot be written: the error for it, nothing half-written, and then the log goes on. */
 static void cannot_write(SD_UNUSED void **state) {
-    struct bench b;
-    bench_new(&b);
-    add(&b, 2, 10);
+    struct log_rig b;
+    log_rig_new(&b);
+    log_rig_add(&b, 2, 10);
     struct audit_entry *entry = audit_entry_new();
     assert_non_null(entry);
     buf_fill(&entry->rest, 'x', MERKLE_LEAF_MAX); /* more than a record may be */
@@ -406,12 +319,12 @@ static void cannot_write(SD_UNUSED void **state) {
     assert_non_null(done);
     assert_int_equal(done->err, SD_ERR_LIMIT);
     audit_entry_free(done);
-    assert_int_equal(size_of(&b), 2);
-    add(&b, 1, 10);
+    assert_int_equal(log_rig_size(&b), 2);
+    log_rig_add(&b, 1, 10);
     assert_false(audit_failing(b.audit));
-    assert_true(verify(&b).good);
-    assert_int_equal(verify(&b).size, 3);
-    bench_free(&b);
+    assert_true(log_rig_verify(&b).good);
+    assert_int_equal(log_rig_verify(&b).size, 3);
+    log_rig_free(&b);
 }
 
 int main(void) {

@@ -112,6 +112,7 @@ struct access_settings access_settings_default(void);
 enum sd_err access_settings_from_config(const struct config *config, struct access_settings *ret) SD_MUST_CHECK;
 void keeper_set_access(struct keeper *k, const struct access_settings *settings);
 
+<<<<<<< HEAD
 /* Sections keeper and backup of the configuration (keys.c). */
 struct key_settings {
     enum root_source root;
@@ -122,6 +123,16 @@ struct key_settings {
 struct key_settings key_settings_default(void);
 /* SD_ERR_CONFIG (logged). */
 enum sd_err key_settings_from_config(const struct config *config, struct key_settings *ret) SD_MUST_CHECK;
+=======
+/* Somebody reads the log, page by page (audit_show.c). */
+#define READING_MS (10 * 60 * 1000) /* what one gesture opens the log for */
+struct log_reading {
+    uint8_t reader[ID_BYTES]; /* session, or connection */
+    int64_t begun_ms;         /* 0: nobody */
+    struct audit_place next;  /* where the next page begins; offset 0: it must be looked for */
+    bool exact;               /* an export */
+};
+>>>>>>> 173da8c (Log: proofs of records and of continuations, hashes of the tree beside the segments, checkpoints on request, exports and the newest records)
 
 struct keeper {
     struct keeper_spec spec;
@@ -156,7 +167,8 @@ struct keeper {
     struct address_seat *address_seats; /* attempts.h */
     uint8_t challenge_run[16];          /* challenge.h: those of another run are void */
     int64_t challenge_seen_ms;
-    struct audit_place listed; /* behind the last record that was listed: where the next page begins */
+    struct log_reading readings[8];
+    unsigned reading_victim;
     int64_t cleaned_ms;        /* when expired rows were last removed */
     uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
     struct {

@@ -28,18 +28,24 @@ enum sd_err merkle_node(const struct sha256 *left, const struct sha256 *right, s
     return crypt_sha256(span_of(bytes, sizeof bytes), ret);
 }
 
-enum sd_err merkle_add(struct merkle_range *range, const struct sha256 *leaf) {
-    struct sha256 hash = *leaf;
-    unsigned peaks = merkle_peaks(range->size);
+enum sd_err merkle_add_closing(struct merkle_range *range, const struct sha256 *leaf, struct merkle_closed *ret) {
+    unsigned peaks = merkle_peaks(range->size), count = 0;
+    ret->hashes[count++] = *leaf;
     /* As many trailing one bits, so many subtrees of growing height close. */
-    for (uint64_t size = range->size; size & 1; size >>= 1) {
-        enum sd_err err = merkle_node(&range->peaks[--peaks], &hash, &hash);
+    for (uint64_t size = range->size; size & 1; size >>= 1, count++) {
+        enum sd_err err = merkle_node(&range->peaks[--peaks], &ret->hashes[count - 1], &ret->hashes[count]);
         if (err)
             return err;
     }
-    range->peaks[peaks] = hash;
+    range->peaks[peaks] = ret->hashes[count - 1];
     range->size++;
+    ret->count = count;
     return SD_OK;
+}
+
+enum sd_err merkle_add(struct merkle_range *range, const struct sha256 *leaf) {
+    struct merkle_closed closed;
+    return merkle_add_closing(range, leaf, &closed);
 }
 
 enum sd_err merkle_root(const struct merkle_range *range, struct sha256 *ret) {

@@ -20,6 +20,12 @@ enum sd_err merkle_leaf(struct span data, struct sha256 *ret) SD_MUST_CHECK;
 enum sd_err merkle_node(const struct sha256 *left, const struct sha256 *right, struct sha256 *ret) SD_MUST_CHECK;
 /* On failure the range is as before. */
 enum sd_err merkle_add(struct merkle_range *range, const struct sha256 *leaf) SD_MUST_CHECK;
+/* The same, and the roots of the perfect subtrees that end with this leaf: hashes[h] is over 2^h leaves. */
+struct merkle_closed {
+    unsigned count; /* at least 1: the leaf itself */
+    struct sha256 hashes[MERKLE_PEAKS];
+};
+enum sd_err merkle_add_closing(struct merkle_range *range, const struct sha256 *leaf, struct merkle_closed *ret) SD_MUST_CHECK;
 /* Of the empty range: SHA-256 of nothing (RFC 9162 §2.1.1). */
 enum sd_err merkle_root(const struct merkle_range *range, struct sha256 *ret) SD_MUST_CHECK;
 

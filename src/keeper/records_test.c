@@ -203,7 +203,19 @@ CALL(user_bad, RIG_ADMIN, user_add, .email = SPAN("no address"), .name = SPAN("N
      .password = SPAN(RIG_PASSWORD))
 CALL(users, RIG_ADMIN, user_list, .after = SPAN(""))
 CALL(log_list, RIG_ADMIN, audit_list, .from = 0)
-CALL(log_more, RIG_ADMIN, audit_list, .from = 1)
+CALL(log_more, RIG_ADMIN, audit_list, .from = 1) /* in the middle of it: not where the page before ended */
+CALL(log_tail, RIG_ADMIN, audit_tail, .count = 3)
+CALL(log_export, RIG_ADMIN, audit_export, .from = 0, .until = UINT64_MAX)
+CALL(log_export_none, RIG_ADMIN, audit_export, .from = 100000, .until = UINT64_MAX)
+CALL(log_checkpoint, RIG_CLERK, checkpoint)
+CALL(log_checkpoint_now, RIG_ADMIN, checkpoint, .now = true)
+CALL(log_checkpoint_clerk, RIG_CLERK, checkpoint, .now = true)
+CALL(log_checkpoints, RIG_ADMIN, audit_checkpoints)
+CALL(log_prove, RIG_ADMIN, audit_prove, .record = 2)
+CALL(log_prove_none, RIG_ADMIN, audit_prove, .record = 100000)
+CALL(log_continues_none, RIG_ADMIN, audit_continues, .earlier = SPAN("no checkpoint"))
+CALL(log_query, RIG_DESK, audit_query, .token = TOKEN, ORIGIN)
+CALL(log_query_nobody, RIG_DESK, audit_query, .token = NO_TOKEN, ORIGIN)
 CALL(log_verify, RIG_ADMIN, audit_verify)
 CALL(public_keys, RIG_ADMIN, public_keys)
 
@@ -375,7 +387,20 @@ static const struct {
     {"user_add", user_bad, SD_OK, "root", "user-add", "failed", ""},
     {"user_list", users, SD_OK, "root", "user-list", "granted", ""},
     {"audit_list", log_list, SD_OK, "root", "audit-list", "granted", ""},
-    {"audit_list", log_more, SD_OK, NULL, NULL, NULL, NULL},
+    {"audit_list", log_more, SD_OK, "root", "audit-list", "granted", ""},
+    {"audit_tail", log_tail, SD_OK, "root", "audit-tail", "granted", ""},
+    {"audit_export", log_export, SD_OK, "root", "audit-export", "granted", ""},
+    {"audit_export", log_export_none, SD_ERR_NOTFOUND, NULL, NULL, NULL, NULL},
+    {"audit_prove", log_prove, SD_ERR_NOTFOUND, NULL, NULL, NULL, NULL}, /* there is no checkpoint yet */
+    {"checkpoint", log_checkpoint, SD_OK, NULL, NULL, NULL, NULL},
+    {"checkpoint", log_checkpoint_now, SD_OK, "root", "audit-checkpoint", "granted", ""},
+    {"checkpoint", log_checkpoint_clerk, SD_OK, "system", "audit-checkpoint", "granted", ""},
+    {"audit_checkpoints", log_checkpoints, SD_OK, NULL, NULL, NULL, NULL},
+    {"audit_prove", log_prove, SD_OK, "root", "audit-prove", "granted", ""},
+    {"audit_prove", log_prove_none, SD_ERR_NOTFOUND, NULL, NULL, NULL, NULL},
+    {"audit_continues", log_continues_none, SD_OK, "root", "audit-prove", "failed", ""},
+    {"audit_query", log_query, SD_ERR_DENIED, "person", "audit-query", "refused", "not-permitted"},
+    {"audit_query", log_query_nobody, SD_ERR_DENIED, "person", "audit-query", "refused", "no-session"},
     {"audit_verify", log_verify, SD_OK, "root", "audit-verify", "granted", ""},
     {"public_keys", public_keys, SD_OK, NULL, NULL, NULL, NULL},
     {"act", classify, SD_OK, "person", "classify", "granted", "normal"},
