@@ -112,7 +112,6 @@ struct access_settings access_settings_default(void);
 enum sd_err access_settings_from_config(const struct config *config, struct access_settings *ret) SD_MUST_CHECK;
 void keeper_set_access(struct keeper *k, const struct access_settings *settings);
 
-<<<<<<< HEAD
 /* Sections keeper and backup of the configuration (keys.c). */
 struct key_settings {
     enum root_source root;
@@ -123,7 +122,7 @@ struct key_settings {
 struct key_settings key_settings_default(void);
 /* SD_ERR_CONFIG (logged). */
 enum sd_err key_settings_from_config(const struct config *config, struct key_settings *ret) SD_MUST_CHECK;
-=======
+
 /* Somebody reads the log, page by page (audit_show.c). */
 #define READING_MS (10 * 60 * 1000) /* what one gesture opens the log for */
 struct log_reading {
@@ -132,7 +131,6 @@ struct log_reading {
     struct audit_place next;  /* where the next page begins; offset 0: it must be looked for */
     bool exact;               /* an export */
 };
->>>>>>> 173da8c (Log: proofs of records and of continuations, hashes of the tree beside the segments, checkpoints on request, exports and the newest records)
 
 struct keeper {
     struct keeper_spec spec;

@@ -211,17 +211,6 @@ struct span about_ticket(const struct about *about) {
 
 /* ---- answers ---- */
 
-void put_lines(struct ipc_list list, bool json, void (*print)(struct span line)) {
-    struct ipc_list_iter iter = ipc_list_start(list);
-    struct span line;
-    while (ipc_list_next(&iter, &line)) {
-        if (json)
-            (void)printf("%.*s\n", SPAN_FMT(line));
-        else
-            print(line);
-    }
-}
-
 int report_done(const char *command, enum sd_err err, struct span problem) {
     if (err || problem.n)
         (void)fprintf(stderr, "sealdesk %s: %.*s\n", command, SPAN_FMT(err ? span_cstr(sd_err_text(err)) : problem));

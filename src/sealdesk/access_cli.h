@@ -44,8 +44,6 @@ struct about {
 bool read_about(const struct access_door *door, const struct access_options *o, int first_word, struct about *ret);
 struct span about_ticket(const struct about *about);
 
-/* Lines of JSON as they are with --json, else by `print`. */
-void put_lines(struct ipc_list list, bool json, void (*print)(struct span line));
 /* An error, or the keeper's sentence about what is wrong; the exit status. */
 int report_done(const char *command, enum sd_err err, struct span problem);
 

@@ -99,5 +99,7 @@ void print_grant(struct span line);
 void print_token(struct span line);
 void print_warrant(struct span line);
 void print_alarm(struct span line);
+/* Lines of JSON as they are with --json, else by `print`. */
+void print_lines(struct ipc_list list, bool json, void (*print)(struct span line));
 
 #endif

@@ -24,7 +24,7 @@ static int token_list(struct access_door *door, const struct access_options *o) 
         struct keeper_token_list_req req = {.all = true, .after = buf_span(&after)};
         err = keeper_token_list_call(door->door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
         if (err == SD_OK)
-            put_lines(rep.tokens, o->common.json, print_token);
+            print_lines(rep.tokens, o->common.json, print_token);
         buf_reset(&after);
         buf_put(&after, err ? SPAN_NONE : rep.next);
     } while (after.n);
@@ -68,7 +68,7 @@ static int warrant_list(struct access_door *door, const struct access_options *o
         struct keeper_warrant_list_req req = {.live = o->live, .after = buf_span(&after)};
         err = keeper_warrant_list_call(door->door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
         if (err == SD_OK)
-            put_lines(rep.warrants, o->common.json, print_warrant);
+            print_lines(rep.warrants, o->common.json, print_warrant);
         buf_reset(&after);
         buf_put(&after, err ? SPAN_NONE : rep.next);
     } while (after.n);
@@ -142,7 +142,7 @@ int cmd_alarm(int argc, char **argv) {
         err = keeper_alarm_list_call(door.door.keeper, &(struct keeper_alarm_list_req){.before = before},
                                      deadline_in_ms(ASK_MS), &msg, &rep);
         if (err == SD_OK)
-            put_lines(rep.alarms, o.common.json, print_alarm);
+            print_lines(rep.alarms, o.common.json, print_alarm);
         before = err ? 0 : rep.next;
     } while (before);
     access_close(&door);

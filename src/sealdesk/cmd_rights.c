@@ -19,7 +19,7 @@ static int role_list(struct access_door *door, const struct access_options *o) {
     enum sd_err err = keeper_role_list_call(door->door.keeper, &(struct keeper_role_list_req){}, deadline_in_ms(ASK_MS), &msg,
                                             &rep);
     if (err == SD_OK)
-        put_lines(rep.roles, o->common.json, print_role);
+        print_lines(rep.roles, o->common.json, print_role);
     return report_done("role list", err, SPAN_NONE);
 }
 
@@ -69,7 +69,7 @@ static int grant_list(struct access_door *door, const struct access_options *o) 
         struct keeper_grant_list_req req = {.person = span_cstr(o->person ? o->person : "*"), .after = after};
         err = keeper_grant_list_call(door->door.keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
         if (err == SD_OK)
-            put_lines(rep.grants, o->common.json, print_grant);
+            print_lines(rep.grants, o->common.json, print_grant);
         after = err ? 0 : rep.next;
     } while (after);
     return report_done("grant list", err, SPAN_NONE);

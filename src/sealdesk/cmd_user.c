@@ -1,4 +1,4 @@
-/* sealdesk user add, user list; sealdesk audit verify, audit list: what the keeper does for root. */
+/* sealdesk user add, user list: people, as root adds them. */
 #include "sealdesk/cli.h"
 
 #include "core/codec.h"
@@ -115,14 +115,6 @@ static int user_add(struct user_options *o) {
     return status;
 }
 
-/* As the keeper wrote it, or for people. */
-static void put_line(struct span line, bool json, void (*print)(struct span line)) {
-    if (json)
-        (void)printf("%.*s\n", SPAN_FMT(line));
-    else
-        print(line);
-}
-
 static enum sd_err print_people(struct ipc_client *keeper, bool json) {
     struct buf after SD_CLEANUP(buf_free) = buf_new(LIMIT_ADDRESS_BYTES);
     do {
@@ -132,10 +124,7 @@ static enum sd_err print_people(struct ipc_client *keeper, bool json) {
         enum sd_err err = keeper_user_list_call(keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
         if (err)
             return err;
-        struct ipc_list_iter iter = ipc_list_start(rep.people);
-        struct span person;
-        while (ipc_list_next(&iter, &person))
-            put_line(person, json, print_person);
+        print_lines(rep.people, json, print_person);
         buf_reset(&after);
         buf_put(&after, rep.next);
     } while (after.n && buf_err(&after) == SD_OK);
@@ -169,83 +158,5 @@ int cmd_user(int argc, char **argv) {
     else
         (void)user_usage();
     buf_free(&o.queue_bytes);
-    return status;
-}
-
-/* ---- audit ---- */
-
-static enum sd_err print_records(struct ipc_client *keeper, bool json) {
-    uint64_t from = 0;
-    for (;;) {
-        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-        struct keeper_audit_list_rep rep;
-        enum sd_err err = keeper_audit_list_call(keeper, &(struct keeper_audit_list_req){.from = from}, deadline_in_ms(ASK_MS),
-                                                 &msg, &rep);
-        if (err)
-            return err;
-        struct ipc_list_iter iter = ipc_list_start(rep.records);
-        struct span record;
-        while (ipc_list_next(&iter, &record))
-            put_line(record, json, print_record);
-        if (rep.next <= from || rep.records.count == 0)
-            return SD_OK;
-        from = rep.next;
-    }
-}
-
-static int print_verified(const struct keeper_audit_verify_rep *rep, bool json) {
-    struct buf root SD_CLEANUP(buf_free) = buf_new(128);
-    put_hex(&root, rep->root);
-    if (json) {
-        struct buf out SD_CLEANUP(buf_free) = buf_new(4096);
-        struct json_out j = json_out(&out);
-        json_begin_object(&j, NULL);
-        json_bool(&j, "ok", rep->good);
-        json_int(&j, "size", (int64_t)rep->size);
-        json_text(&j, "root", buf_span(&root));
-        if (!rep->good) {
-            json_int(&j, "first_bad", (int64_t)rep->first_bad);
-            json_text(&j, "problem", rep->problem);
-        }
-        json_end(&j);
-        (void)printf("%.*s\n", SPAN_FMT(buf_span(&out)));
-    } else if (rep->good) {
-        (void)printf("the log is whole: %llu records, root %.*s\n", (unsigned long long)rep->size, SPAN_FMT(buf_span(&root)));
-    } else {
-        (void)printf("the log is NOT whole: record %llu: %.*s\n", (unsigned long long)rep->first_bad, SPAN_FMT(rep->problem));
-    }
-    return rep->good ? EXIT_YES : EXIT_NO;
-}
-
-static int audit_usage(void) {
-    (void)fprintf(stderr, "usage: sealdesk audit verify|list -c CONF [--json]\n");
-    return EXIT_USAGE;
-}
-
-int cmd_audit(int argc, char **argv) {
-    struct user_options o = {.queue_bytes = buf_new(64)};
-    struct settings *settings SD_CLEANUP(settings_free) = NULL;
-    struct door door;
-    bool verify = argc >= 2 && strcmp(argv[1], "verify") == 0;
-    if (argc < 2 || (!verify && strcmp(argv[1], "list") != 0) || !parse_user(argc - 1, argv + 1, &o))
-        return audit_usage();
-    int status = load_quiet(&o.common, &settings);
-    if (status)
-        return status;
-    enum sd_err err = door_open(settings, &door);
-    if (err)
-        return exit_status_of(err);
-    if (verify) {
-        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-        struct keeper_audit_verify_rep rep;
-        err = keeper_audit_verify_call(door.keeper, &(struct keeper_audit_verify_req){}, deadline_in_ms(600000), &msg, &rep);
-        status = err ? exit_status_of(err) : print_verified(&rep, o.common.json);
-    } else {
-        err = print_records(door.keeper, o.common.json);
-        status = exit_status_of(err);
-    }
-    if (err)
-        (void)fprintf(stderr, "sealdesk audit: %s\n", sd_err_text(err));
-    door_close(&door);
     return status;
 }

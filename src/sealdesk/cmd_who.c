@@ -22,7 +22,7 @@ static enum sd_err print_all(struct ipc_client *keeper, enum verb verb, const st
         if (err)
             return err;
         *ret_count += rep.people.count;
-        put_lines(rep.people, json, print_who);
+        print_lines(rep.people, json, print_who);
         buf_reset(&after);
         buf_put(&after, rep.next);
     } while (after.n && buf_err(&after) == SD_OK);

@@ -16,7 +16,11 @@ static const struct {
      "the DNS records to publish; does the world see them"},
     {"user", cmd_user, "add -c CONF --email A --name N --role R [--queue Q …] --password-file F | list -c CONF [--json]",
      "people"},
-    {"audit", cmd_audit, "verify|list -c CONF [--json]", "is the log whole; who did what"},
+    {"audit", cmd_audit,
+     "verify|list|key -c CONF [--json] | tail [-n N] [-f] -c CONF [--json] | export [--from N] [--until N] [--out FILE] -c "
+     "CONF |\n"
+     "           prove --record N | --consistency OLD_CHECKPOINT_FILE -c CONF [--json]",
+     "is the log whole; who did what; proofs, and the log for others to check"},
     {"keys", cmd_keys, "list -c CONF [--json] | rotate root|vault|pages|intake|dkim [DOMAIN] -c CONF", "every key; new ones"},
     {"verify", cmd_verify,
      "[-c CONF] [--resolver IP@PORT] [--at UNIXTIME] [--tls \"VERSION CIPHER\"] --ip IP --helo NAME --from ADDR [FILE|-]",

@@ -26,6 +26,13 @@ void print_person(struct span line) {
 
 void print_record(struct span line) {
     json_t *record = json_loadb((const char *)line.p, line.n, 0, NULL);
+    const char *dropped = json_string_value(json_object_get(record, "dropped"));
+    if (dropped)
+        (void)printf("%6lld (dropped when its time was over)\n", json_integer_value(json_object_get(record, "seq")));
+    if (dropped) {
+        json_decref(record);
+        return;
+    }
     json_t *actor = json_object_get(record, "actor"), *object = json_object_get(record, "object");
     const char *who = *text_of(actor, "name") ? text_of(actor, "name") : text_of(actor, "kind");
     (void)printf("%6lld %s %-8s %-20s %-14s %s", json_integer_value(json_object_get(record, "seq")), text_of(record, "time"),
@@ -36,4 +43,15 @@ void print_record(struct span line) {
         (void)printf(" (%s)", text_of(record, "reason"));
     (void)printf("\n");
     json_decref(record);
+}
+
+void print_lines(struct ipc_list list, bool json, void (*print)(struct span line)) {
+    struct ipc_list_iter iter = ipc_list_start(list);
+    struct span line;
+    while (ipc_list_next(&iter, &line)) {
+        if (json)
+            (void)printf("%.*s\n", SPAN_FMT(line));
+        else
+            print(line);
+    }
 }
