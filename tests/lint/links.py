@@ -20,12 +20,14 @@ MAY_LINK = {
     "sealdesk-clerk":   "crypto zstd sqlite3 jansson curl",
     "sealdesk-courier": "crypto ssl zstd sqlite3 jansson curl idn2 psl",
     "sealdesk-desk":    "crypto ssl zstd sqlite3 jansson microhttpd idn2 psl qrencode fido2 cbor",
+    "sealdesk-verify":  "crypto",  # and no object file of ours but its own: own_files()
     "sealdesk":         "crypto zstd sqlite3 jansson confuse idn2 psl",  # idn2, psl: `dns check` evaluates SPF and DMARC as the inspector does
 }
 EVERYWHERE = {"c", "ld-linux-x86-64", "ld-linux-aarch64"}
 WHOLE_LIST = {"sealdesk-keeper": {"m"}}  # by ldd too; with what its own libraries may bring (SQLite uses libm)
 
 NEEDED = re.compile(r"\(NEEDED\).*\[(.+)\]")
+UNIT = re.compile(r"DW_AT_name\s.*:\s(\S+\.c)$")
 LDD = re.compile(r"^\s*(\S+)\s+=>")
 
 
@@ -61,10 +63,23 @@ def check(build, program):
     return offences
 
 
+def own_files(build, program, folder):
+    """Of which source files a program is made, by its debug information: only of this folder's."""
+    path = find(build, program)
+    if path is None:
+        return []
+    output = subprocess.run(["readelf", "--debug-dump=info", "--dwarf-depth=1", str(path)], capture_output=True, text=True, check=True).stdout
+    units = {match.group(1) for match in map(UNIT.search, output.splitlines()) if match}
+    ours = {unit for unit in units if "/src/" in unit}
+    return ["%s: made of %s, which is not in src/%s" % (path, unit, folder) for unit in sorted(ours) if "/src/%s/" % folder not in unit] + (
+        [] if ours else ["%s: no source file found in its debug information" % path])
+
+
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build")
     try:
         offences = [line for program in MAY_LINK for line in check(build, program)]
+        offences += own_files(build, "sealdesk-verify", "verify")
     except (OSError, subprocess.CalledProcessError) as error:
         offences = [str(error)]
     for line in offences:
