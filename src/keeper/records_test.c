@@ -1,6 +1,5 @@
+/* long: a row for every operation. */
 /*
- * long: a row for every operation.
- *
  * What the log says: every operation of keeper.def, granted and refused, leaves the record its comment promises, by the right
  * actor, or is named here as one that leaves none. And rows of the database that were exchanged by hand open nothing.
  */
