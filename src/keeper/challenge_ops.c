@@ -1,4 +1,6 @@
 /* challenge_ops.c - questions for passkeys to answer. They change nothing, and leave no record. */
+#include "keeper/attempts.h"
+#include "keeper/enrolment.h"
 #include "keeper/own_factors.h"
 
 struct asked {
@@ -55,6 +57,26 @@ static enum sd_err in_session(struct keeper *k, struct ipc_call *call, const str
     return answer(k, call, asked);
 }
 
+/* The code is asked for here, too, and counted: or it could be guessed by asking. */
+static enum sd_err to_enrol(struct keeper *k, struct ipc_call *call, const struct keeper_challenge_req *req,
+                            struct asked *asked) {
+    struct enrolment enrolment SD_CLEANUP(enrolment_free) = {0};
+    int64_t wait_ms = 0;
+    enum sd_err err = address_charge(k, req->origin, &wait_ms);
+    if (err || wait_ms)
+        return err ? err : SD_ERR_BUSY;
+    err = enrolment_check(k, req->link, req->code, &enrolment);
+    if (err || enrolment.verdict != ENROLMENT_LIVE)
+        return err ? err : SD_ERR_DENIED;
+    err = address_forgive(k, req->origin);
+    if (err)
+        return err;
+    asked->bound.to = span_of(enrolment.hash.b, SHA256_BYTES);
+    asked->person = enrolment.person;
+    enrolment.person = (struct person){0};
+    return answer(k, call, asked);
+}
+
 enum sd_err keeper_on_challenge(void *ctx, struct ipc_call *call, const struct keeper_challenge_req *req) {
     struct keeper *k = ctx;
     struct asked asked SD_CLEANUP(asked_free) = {.raw = buf_new(LIMIT_IPC_INLINE_BYTES)};
@@ -63,5 +85,5 @@ enum sd_err keeper_on_challenge(void *ctx, struct ipc_call *call, const struct k
         return answer(k, call, &asked);
     if (req->purpose == CHALLENGE_ADD || is_act(req))
         return in_session(k, call, req, &asked);
-    return SD_ERR_PARSE;
+    return req->purpose == CHALLENGE_ENROL ? to_enrol(k, call, req, &asked) : SD_ERR_PARSE;
 }

@@ -49,6 +49,7 @@ static void add_person(void) {
     query_blob(&q, buf_span(&encoded));
     query_blob(&q, buf_span(&wrapped));
     query_int(&q, now());
+    query_int(&q, PERSON_ACTIVE);
     must(query_run(&q));
     q = db_query(k->db, SQL_PERSON_QUEUE_ADD);
     query_blob(&q, span_of(id, ID_BYTES));

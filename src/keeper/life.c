@@ -569,6 +569,11 @@ static void clean(struct keeper *k) {
     if (err)
         log_warn("keeper.throttle", "error=%s", sd_err_name(err));
     session_expire(k);
+    q = db_query(k->db, SQL_ENROLMENT_EXPIRE);
+    query_int(&q, k->spec.now_ms());
+    err = query_run(&q);
+    if (err)
+        log_warn("keeper.enrolment", "error=%s", sd_err_name(err));
     err = contacts_expire(k);
     if (err)
         log_warn("keeper.contacts", "error=%s", sd_err_name(err));

@@ -54,3 +54,19 @@ enum sd_err own_code_will_do(struct keeper *k, const struct who *who, bool *ret)
         *ret = (role_needs_passkey(k, who->role) ? numbers.all : numbers.live) == 0;
     return err;
 }
+
+enum sd_err own_proof(struct keeper *k, const struct who *who, struct span typed, struct span origin, struct permission *ret) {
+    struct demand demand = {.verb = VERB_FACTORS};
+    enum own_code code = OWN_CODE_WRONG;
+    bool code_will_do = false;
+    *ret = (struct permission){.status = SD_ERR_DENIED};
+    enum sd_err err = own_code_will_do(k, who, &code_will_do);
+    if (err)
+        return err;
+    if (!code_will_do)
+        return permit(k, who, &demand, ret);
+    err = own_code_check(k, who, typed, origin, &code);
+    ret->status = code == OWN_CODE_GOOD ? SD_OK : code == OWN_CODE_THROTTLED ? SD_ERR_BUSY : SD_ERR_DENIED;
+    ret->reason = own_code_reason(code);
+    return err;
+}

@@ -21,6 +21,10 @@ enum sd_err own_code_check(struct keeper *k, const struct who *who, struct span 
 /* "failed", "throttled" */
 const char *own_code_reason(enum own_code code);
 
+/* What a change of one's own factors asks for: a gesture with a passkey that is there, or, where a code will do, that code. */
+enum sd_err own_proof(struct keeper *k, const struct who *who, struct span typed, struct span origin,
+                      struct permission *ret) SD_MUST_CHECK;
+
 /* May this person prove themselves by a one-time code where a passkey is asked for? Only while they have none; whose role needs
  * one not even when all of theirs are suspended. */
 enum sd_err own_code_will_do(struct keeper *k, const struct who *who, bool *ret) SD_MUST_CHECK;

@@ -78,24 +78,6 @@ static enum sd_err judge_and_add(struct keeper *k, struct ipc_call *call, const 
     return add(k, call, req, a, &offered.credential);
 }
 
-/* By a passkey that is there, or, while there is none, by a one-time code. */
-static enum sd_err prove_oneself(struct keeper *k, const struct keeper_passkey_add_req *req, struct adding *a,
-                                 struct permission *ret) {
-    struct demand demand = {.verb = VERB_FACTORS};
-    enum own_code code = OWN_CODE_WRONG;
-    bool code_will_do = false;
-    *ret = (struct permission){.status = SD_ERR_DENIED};
-    enum sd_err err = own_code_will_do(k, &a->who, &code_will_do);
-    if (err)
-        return err;
-    if (!code_will_do)
-        return permit(k, &a->who, &demand, ret);
-    err = own_code_check(k, &a->who, req->totp, req->origin, &code);
-    ret->status = code == OWN_CODE_GOOD ? SD_OK : code == OWN_CODE_THROTTLED ? SD_ERR_BUSY : SD_ERR_DENIED;
-    ret->reason = own_code_reason(code);
-    return err;
-}
-
 enum sd_err keeper_on_passkey_add(void *ctx, struct ipc_call *call, const struct keeper_passkey_add_req *req) {
     struct keeper *k = ctx;
     struct adding a SD_CLEANUP(adding_free) = {0};
@@ -118,7 +100,7 @@ enum sd_err keeper_on_passkey_add(void *ctx, struct ipc_call *call, const struct
         return answer_problem(k, call, &a, "too-many", "You have 32 passkeys already. Remove one first.");
     if (!passkey_name_fits(req->name))
         return answer_problem(k, call, &a, "name", "The name has control characters.");
-    err = prove_oneself(k, req, &a, &permission);
+    err = own_proof(k, &a.who, req->totp, req->origin, &permission);
     if (err)
         return err;
     if (permission.status)

@@ -173,10 +173,19 @@ static void decode_base32(struct span text, uint8_t *to, size_t n) {
     assert_int_equal(at, n);
 }
 
+void rig_read_otpauth(struct span uri, uint8_t ret[20]) {
+    struct span mark = SPAN("secret=");
+    struct span secret = span_from(uri, span_search(uri, mark) + mark.n);
+    decode_base32(span_sub(secret, 0, span_find(secret, '&')), ret, 20);
+}
+
 void rig_add(struct rig *rig, const char *email, const char *role, const char *queue, struct rig_person *ret) {
     struct buf raw SD_CLEANUP(buf_free) = buf_new(1024);
-    struct keeper_user_add_req req = {
-        .email = span_cstr(email), .name = SPAN("Test Person"), .role = span_cstr(role), .password = SPAN(RIG_PASSWORD)};
+    struct keeper_user_add_req req = {.email = span_cstr(email),
+                                      .name = SPAN("Test Person"),
+                                      .role = span_cstr(role),
+                                      .password = SPAN(RIG_PASSWORD),
+                                      .reason = SPAN("another one for the test")};
     struct keeper_user_add_rep rep;
     if (queue)
         ipc_list_add(&req.queues, &raw, span_cstr(queue));
@@ -184,9 +193,7 @@ void rig_add(struct rig *rig, const char *email, const char *role, const char *q
     assert_int_equal(RIG_CALL(rig, RIG_ADMIN, user_add, &req, &rep), SD_OK);
     assert_int_equal(rep.problem.n, 0);
     assert_int_equal(hex_to_bytes(rep.person, ret->id, 16), SD_OK);
-    struct span mark = SPAN("secret=");
-    struct span secret = span_from(rep.otpauth, span_search(rep.otpauth, mark) + mark.n);
-    decode_base32(span_sub(secret, 0, span_find(secret, '&')), ret->totp, sizeof ret->totp);
+    rig_read_otpauth(rep.otpauth, ret->totp);
 }
 
 void rig_code(const struct rig_person *person, char ret[7]) {

@@ -56,6 +56,8 @@ struct rig_person {
     struct test_passkey *passkey; /* the newest; NULL: none */
 };
 void rig_add(struct rig *rig, const char *email, const char *role, const char *queue, struct rig_person *ret);
+/* The authenticator's secret in an otpauth:// URI. */
+void rig_read_otpauth(struct span uri, uint8_t ret[20]);
 /* The code for the present step. */
 void rig_code(const struct rig_person *person, char ret[7]);
 /* SIGN_IN_*; on success the token is kept. Moves the clock on by a step first, so that no code is used twice. */
@@ -73,6 +75,14 @@ void rig_add_passkey(struct rig *rig, struct rig_person *person);
 unsigned rig_passkey_sign_in(struct rig *rig, struct rig_person *person);
 /* A gesture that waits for its act: in the session of the person's token, with their passkey. */
 enum sd_err rig_gesture(struct rig *rig, struct rig_person *person, enum verb verb, struct span object);
+
+/* With link and code: a password (RIG_PASSWORD) and an authenticator, or a passkey, or both; the problem, or "". */
+struct rig_link {
+    uint8_t link[32];
+    char code[16];
+};
+const char *rig_enrol(struct rig *rig, const struct rig_link *link, bool totp, struct test_passkey *passkey,
+                      struct rig_person *person);
 
 /* The parts of these, for tests that do otherwise. */
 struct test_passkey *rig_new_passkey(struct rig *rig);

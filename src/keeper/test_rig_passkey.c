@@ -83,6 +83,56 @@ unsigned rig_passkey_sign_in(struct rig *rig, struct rig_person *person) {
     return rep.outcome;
 }
 
+static struct span code_of(const struct rig_link *link) {
+    return span_cstr(link->code);
+}
+
+static void read_secret(struct rig *rig, const struct rig_link *link, struct rig_person *person) {
+    struct keeper_enrol_start_req req = {.link = span_of(link->link, 32), .code = code_of(link), FROM};
+    struct keeper_enrol_start_rep rep;
+    assert_int_equal(RIG_CALL(rig, RIG_DESK, enrol_start, &req, &rep), SD_OK);
+    assert_int_equal(rep.outcome, ENROL_OK);
+    rig_read_otpauth(rep.otpauth, person->totp);
+}
+
+static void offer(struct rig *rig, const struct rig_link *link, struct test_passkey *passkey, struct buf *challenge,
+                  struct test_answer *answer) {
+    struct keeper_challenge_req req = {
+        .purpose = CHALLENGE_ENROL, .link = span_of(link->link, 32), .code = code_of(link), FROM};
+    struct keeper_challenge_rep rep;
+    assert_int_equal(RIG_CALL(rig, RIG_DESK, challenge, &req, &rep), SD_OK);
+    buf_put(challenge, rep.challenge);
+    *answer = test_passkey_create(passkey, rep.challenge, rep.user);
+}
+
+const char *rig_enrol(struct rig *rig, const struct rig_link *link, bool totp, struct test_passkey *passkey,
+                      struct rig_person *person) {
+    static char problem[257];
+    char code[7] = "";
+    struct buf challenge SD_CLEANUP(buf_free) = buf_new(128);
+    struct test_answer answer SD_CLEANUP(test_answer_free) = {0};
+    read_secret(rig, link, person);
+    if (passkey)
+        offer(rig, link, passkey, &challenge, &answer);
+    if (totp)
+        rig_code(person, code);
+    struct keeper_enrol_finish_req req = {.link = span_of(link->link, 32),
+                                          .code = code_of(link),
+                                          FROM,
+                                          .password = SPAN(RIG_PASSWORD),
+                                          .totp = span_cstr(code),
+                                          .challenge = buf_span(&challenge),
+                                          .client_data = buf_span(&answer.client_data),
+                                          .attestation = buf_span(&answer.attestation)};
+    struct keeper_enrol_finish_rep rep;
+    assert_int_equal(RIG_CALL(rig, RIG_DESK, enrol_finish, &req, &rep), SD_OK);
+    memcpy(problem, rep.problem.p ? (const char *)rep.problem.p : "", rep.problem.n);
+    problem[rep.problem.n] = 0;
+    if (rep.problem.n == 0)
+        person->passkey = passkey;
+    return problem;
+}
+
 void rig_enter(struct rig *rig, const char *email, struct rig_person *person) {
     if (person->passkey) {
         assert_int_equal(rig_passkey_sign_in(rig, person), SIGN_IN_OK);
