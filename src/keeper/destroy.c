@@ -21,6 +21,7 @@ struct doomed {
     struct span queue; /* in queue_bytes */
     uint8_t queue_bytes[64];
     enum category category;
+    enum object_kind kind; /* of a single object */
     bool there;
 };
 
@@ -99,31 +100,32 @@ static enum sd_err add_letter_of(struct keeper *k, struct span file, struct doom
     return err;
 }
 
-static enum sd_err find_object(struct keeper *k, struct span id, struct doomed *doomed) {
-    struct object_row row;
-    enum sd_err err = object_find(k, id, &row);
-    if (err || !row.there)
+/* Where it is: what deciding needs, and all that whoever may not costs us. */
+static enum sd_err find_place(struct keeper *k, const struct keeper_destroy_req *req, struct doomed *doomed) {
+    struct object_row row = {0};
+    struct ticket ticket = {0};
+    enum sd_err err = req->object.n ? object_find(k, req->object, &row) : ticket_find(k, req->ticket, &ticket);
+    if (err)
         return err;
-    keep_place(doomed, span_of(row.ticket, ID_BYTES), row.queue, row.category);
-    if (row.facts.kind == OBJECT_LETTER)
-        return add_letter(k, id, doomed);
-    if (row.facts.kind == OBJECT_FILE)
-        return add_letter_of(k, id, doomed);
-    buf_put(&doomed->ids, id);
+    doomed->kind = row.facts.kind;
+    if (row.there)
+        keep_place(doomed, span_of(row.ticket, ID_BYTES), row.queue, row.category);
+    else if (ticket.there)
+        keep_place(doomed, req->ticket, ticket.queue, ticket.category);
     return SD_OK;
 }
 
-static enum sd_err find_ticket(struct keeper *k, struct span id, struct doomed *doomed) {
-    struct ticket ticket;
-    enum sd_err err = ticket_find(k, id, &ticket);
-    if (err || !ticket.there)
-        return err;
-    keep_place(doomed, id, ticket.queue, ticket.category);
-    return of_ticket(k, id, OBJECT_NONE, &doomed->ids);
-}
-
+/* What dies: once it is decided. */
 static enum sd_err find_doomed(struct keeper *k, const struct keeper_destroy_req *req, struct doomed *doomed) {
-    enum sd_err err = req->object.n ? find_object(k, req->object, doomed) : find_ticket(k, req->ticket, doomed);
+    enum sd_err err = SD_OK;
+    if (req->ticket.n)
+        err = of_ticket(k, req->ticket, OBJECT_NONE, &doomed->ids);
+    else if (doomed->kind == OBJECT_LETTER)
+        err = add_letter(k, req->object, doomed);
+    else if (doomed->kind == OBJECT_FILE)
+        err = add_letter_of(k, req->object, doomed);
+    else
+        buf_put(&doomed->ids, req->object);
     return err ? err : buf_err(&doomed->ids);
 }
 
@@ -176,8 +178,8 @@ static void put_last_day(const struct keeper *k, struct buf *to) {
     buf_printf(to, "in backups until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
-static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, const struct doomed *doomed, struct span why,
-                                    struct leaf *leaf) {
+static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
+                                    struct doomed *doomed, struct span why, struct leaf *leaf) {
     struct buf until SD_CLEANUP(buf_free) = buf_new(64);
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct records records SD_CLEANUP(records_free);
@@ -186,7 +188,9 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
     put_last_day(k, &until);
     leaf->outcome = OUTCOME_GRANTED;
     leaf->detail = buf_span(&until);
-    enum sd_err err = db_begin(k->db);
+    enum sd_err err = find_doomed(k, req, doomed);
+    if (err == SD_OK)
+        err = db_begin(k->db);
     if (err)
         return err;
     err = destroy_within(k, doomed, why, leaf, &rep.destroyed, &records);
@@ -207,19 +211,19 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
 }
 
 /* Root destroys only what was destroyed before, in an installation that is being restored. */
-static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
-                           const struct doomed *doomed, struct leaf *leaf) {
+static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req, struct doomed *doomed,
+                           struct leaf *leaf) {
     leaf->actor = ACTOR_ROOT;
     if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY)) || !doomed->there) {
         leaf->reason = k->restoring ? REASON_NOT_YOURS : "not-restoring";
         return refuse_recorded(k, call, SD_ERR_DENIED, leaf);
     }
     leaf->reason = REASON_REPLAY;
-    return answer_destroyed(k, call, doomed, SPAN_NONE, leaf);
+    return answer_destroyed(k, call, req, doomed, SPAN_NONE, leaf);
 }
 
 static enum sd_err by_person(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
-                             const struct doomed *doomed, struct leaf *leaf) {
+                             struct doomed *doomed, struct leaf *leaf) {
     struct who who SD_CLEANUP(who_free) = {0};
     struct permission permission = {.status = SD_ERR_DENIED, .reason = REASON_NOT_YOURS};
     struct leaf mine = *leaf;
@@ -242,7 +246,7 @@ static enum sd_err by_person(struct keeper *k, struct ipc_call *call, const stru
     if (permission.status)
         return refuse_permission(k, call, &permission, leaf);
     leaf->reason = permission.reason;
-    return answer_destroyed(k, call, doomed, req->reason, leaf);
+    return answer_destroyed(k, call, req, doomed, req->reason, leaf);
 }
 
 enum sd_err keeper_on_destroy(void *ctx, struct ipc_call *call, const struct keeper_destroy_req *req) {
@@ -251,7 +255,7 @@ enum sd_err keeper_on_destroy(void *ctx, struct ipc_call *call, const struct kee
     bool one = req->object.n == ID_BYTES && req->ticket.n == 0, all = req->ticket.n == ID_BYTES && req->object.n == 0;
     if (!one && !all)
         return SD_ERR_PARSE;
-    enum sd_err err = find_doomed(k, req, &doomed);
+    enum sd_err err = find_place(k, req, &doomed);
     if (err)
         return err;
     struct leaf leaf = {.action = "destroy",
