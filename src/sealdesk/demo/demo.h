@@ -93,6 +93,16 @@ struct demo_chapter {
 extern const struct demo_chapter demo_story[];
 extern const size_t demo_story_length;
 
+/* detail becomes the text; `good` is returned. */
+bool demo_say(char *detail, bool good, const char *format, ...) SD_PRINTF(3, 4);
+const char *demo_text(json_t *object, const char *key); /* never NULL */
+
+/* ---- proof.c: chapters about rights and the log ---- */
+bool demo_who_can(struct demo *d, char *detail);
+bool demo_step_up(struct demo *d, char *detail);
+bool demo_verify_export(struct demo *d, char *detail);
+bool demo_forge_export(struct demo *d, char *detail);
+
 /* The six digits of now (RFC 6238). */
 void demo_code(const struct demo_person *person, char ret[7]);
 
@@ -105,6 +115,7 @@ enum sd_err demo_free_port(uint16_t *ret) SD_MUST_CHECK;
 bool demo_port_free(uint16_t port); /* on 127.0.0.1 */
 bool demo_ended(int *pid);          /* True when the program ended by itself; *pid is 0 then */
 enum sd_err demo_write_file(const char *path, struct span bytes) SD_MUST_CHECK;
+enum sd_err demo_read_file(const char *path, struct buf *to) SD_MUST_CHECK;
 void demo_remove_tree(const char *path);
 
 #endif

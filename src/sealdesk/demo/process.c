@@ -95,6 +95,20 @@ enum sd_err demo_write_file(const char *path, struct span bytes) {
     return close(fd) == 0 && good ? SD_OK : SD_ERR_IO;
 }
 
+enum sd_err demo_read_file(const char *path, struct buf *to) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return sd_err_from_errno(errno);
+    ssize_t n = 1;
+    while (n > 0) {
+        uint8_t *at = buf_reserve(to, 65536);
+        n = at ? read(fd, at, 65536) : -1;
+        buf_grew(to, n > 0 ? (size_t)n : 0);
+    }
+    (void)close(fd);
+    return n < 0 ? SD_ERR_IO : buf_err(to);
+}
+
 void demo_remove_tree(const char *path) {
     DIR *dir = opendir(path);
     for (struct dirent *e; dir && (e = readdir(dir));) {

@@ -16,8 +16,7 @@
 
 const char demo_password[] = "a long demo password, not for real";
 
-static bool say(char *detail, bool good, const char *format, ...) SD_PRINTF(3, 4);
-static bool say(char *detail, bool good, const char *format, ...) {
+bool demo_say(char *detail, bool good, const char *format, ...) {
     va_list args;
     va_start(args, format);
     (void)vsnprintf(detail, DETAIL_BYTES, format, args);
@@ -51,14 +50,14 @@ static bool init_company(struct demo *d, char *detail) {
             buf_byte(&d->world.zone, '\n');
             records++;
         }
-    return say(detail, status == 0 && records >= 4, "sealdesk init: exit %d, %u DNS records to publish", status, records);
+    return demo_say(detail, status == 0 && records >= 4, "sealdesk init: exit %d, %u DNS records to publish", status, records);
 }
 
 static bool add_people(struct demo *d, char *detail) {
     char password[PATH_BYTES + 16];
     (void)snprintf(password, sizeof password, "%s/password", d->dir);
     if (demo_write_file(password, span_cstr(demo_password)) != SD_OK)
-        return say(detail, false, "cannot write %s", password);
+        return demo_say(detail, false, "cannot write %s", password);
     unsigned added = 0;
     for (size_t i = 0; i < DEMO_PEOPLE; i++) {
         struct demo_person *p = &d->people[i];
@@ -84,7 +83,7 @@ static bool add_people(struct demo *d, char *detail) {
         (void)snprintf(p->otpauth, sizeof p->otpauth, "%.*s", SPAN_FMT(span_trim(buf_span(&out))));
     }
     (void)unlink(password);
-    return say(detail, added == DEMO_PEOPLE, "%u people, each with a password and an authenticator", added);
+    return demo_say(detail, added == DEMO_PEOPLE, "%u people, each with a password and an authenticator", added);
 }
 
 static bool write_world(struct demo *d) {
@@ -136,18 +135,18 @@ static bool start_desk(struct demo *d, char *detail) {
     struct deadline deadline = deadline_in_ms(STEP_MS);
     char *argv[] = {d->program, "status", "-c", d->conf, "--json", NULL};
     if (!write_world(d))
-        return say(detail, false, "cannot write into %s", d->dir);
+        return demo_say(detail, false, "cannot write into %s", d->dir);
     spawn_desk(d);
     while (!is_ready(d) || demo_run(argv, &out) != 0) {
         buf_reset(&out);
         if (deadline_passed(deadline) || demo_ended(&d->run_pid))
-            return say(detail, false, "not ready; %s/demo.log says why", d->dir);
+            return demo_say(detail, false, "not ready; %s/demo.log says why", d->dir);
         (void)usleep(50000);
     }
     json_t *status = json_loadb((const char *)out.p, out.n, 0, NULL);
     size_t roles = json_array_size(json_object_get(status, "roles"));
     json_decref(status);
-    return say(detail, roles >= 7, "%zu processes, each confined to its own job", roles);
+    return demo_say(detail, roles >= 7, "%zu processes, each confined to its own job", roles);
 }
 
 /* ---- mail comes in ---- */
@@ -168,29 +167,29 @@ static bool genuine_mail(struct demo *d, char *detail) {
     bool sent = send_from(d, GENUINE, "Robin Meyer", SUBJECT,
                           "Good morning,\n\norder 20417 should have been here on Monday. Where is it?\n\nRobin Meyer\n", true,
                           reply, sizeof reply);
-    return say(detail, sent && reply[0] == '2', "DKIM-signed, from customer.example: %s", reply);
+    return demo_say(detail, sent && reply[0] == '2', "DKIM-signed, from customer.example: %s", reply);
 }
 
 static bool forged_mail(struct demo *d, char *detail) {
     char reply[300];
     bool sent = send_from(d, FORGED, "Your Bank", "Your account", "Please confirm your password.\n", false, reply,
                           sizeof reply);
-    return say(detail, sent && strncmp(reply, "550", 3) == 0 && strstr(reply, "5.7.") != NULL,
-               "p=reject, SPF -all, no signature: %s", reply);
+    return demo_say(detail, sent && strncmp(reply, "550", 3) == 0 && strstr(reply, "5.7.") != NULL,
+                    "p=reject, SPF -all, no signature: %s", reply);
 }
 
 static bool unaligned_mail(struct demo *d, char *detail) {
     char reply[300];
     bool sent = send_from(d, UNALIGNED, "Mailing list", "Forwarded question", "This was forwarded and lost its signature.\n",
                           false, reply, sizeof reply);
-    return say(detail, sent && reply[0] == '2', "fails DMARC only: %s", reply);
+    return demo_say(detail, sent && reply[0] == '2', "fails DMARC only: %s", reply);
 }
 
 static bool lookalike_mail(struct demo *d, char *detail) {
     char reply[300];
     bool sent = send_from(d, LOOKALIKE, "Northwind Support", "Internal: update the bank details",
                           "Please use the new account from now on.\n", true, reply, sizeof reply);
-    return say(detail, sent && reply[0] == '2', "from %s, genuinely signed: %s", demo_domain_names[LOOKALIKE], reply);
+    return demo_say(detail, sent && reply[0] == '2', "from %s, genuinely signed: %s", demo_domain_names[LOOKALIKE], reply);
 }
 
 /* ---- an agent works ---- */
@@ -202,8 +201,8 @@ static bool sign_in_agent(struct demo *d, char *detail) {
     memcpy(d->people[0].spent, code, sizeof code);
     if (demo_api_new(d->base_url, &d->agent) != SD_OK ||
         demo_api_sign_in(d->agent, d->people[0].email, demo_password, code, &status) != SD_OK)
-        return say(detail, false, "no answer from the desk");
-    return say(detail, status == 201, "%s, password and TOTP: HTTP %ld", d->people[0].name, status);
+        return demo_say(detail, false, "no answer from the desk");
+    return demo_say(detail, status == 201, "%s, password and TOTP: HTTP %ld", d->people[0].name, status);
 }
 
 /* The listed ticket with this subject; NULL when it is not there. Borrowed from *ret_list. */
@@ -233,7 +232,7 @@ static json_t *wait_ticket(struct demo *d, const char *subject, json_t **ret_lis
     }
 }
 
-static const char *text_of(json_t *object, const char *key) {
+const char *demo_text(json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
 }
@@ -242,11 +241,11 @@ static bool list_tickets(struct demo *d, char *detail) {
     json_t *list = NULL;
     json_t *item = wait_ticket(d, SUBJECT, &list);
     json_t *trust = json_object_get(item, "trust");
-    (void)snprintf(d->ticket, sizeof d->ticket, "%s", text_of(item, "id"));
-    bool good = item && strcmp(text_of(trust, "level"), "verified") == 0 &&
-                strcmp(text_of(trust, "domain"), "customer.example") == 0;
-    (void)say(detail, good, "ticket %lld, %s, \"%s\"", json_integer_value(json_object_get(item, "number")),
-              text_of(item, "state"), text_of(trust, "sentence"));
+    (void)snprintf(d->ticket, sizeof d->ticket, "%s", demo_text(item, "id"));
+    bool good = item && strcmp(demo_text(trust, "level"), "verified") == 0 &&
+                strcmp(demo_text(trust, "domain"), "customer.example") == 0;
+    (void)demo_say(detail, good, "ticket %lld, %s, \"%s\"", json_integer_value(json_object_get(item, "number")),
+                   demo_text(item, "state"), demo_text(trust, "sentence"));
     json_decref(list);
     return good;
 }
@@ -254,8 +253,9 @@ static bool list_tickets(struct demo *d, char *detail) {
 static bool held_for_review(struct demo *d, char *detail) {
     json_t *list = NULL;
     json_t *item = wait_ticket(d, "Forwarded question", &list);
-    bool good = item && strcmp(text_of(item, "state"), "review") == 0;
-    (void)say(detail, good, "state %s, \"%s\"", text_of(item, "state"), text_of(json_object_get(item, "trust"), "sentence"));
+    bool good = item && strcmp(demo_text(item, "state"), "review") == 0;
+    (void)demo_say(detail, good, "state %s, \"%s\"", demo_text(item, "state"),
+                   demo_text(json_object_get(item, "trust"), "sentence"));
     json_decref(list);
     return good;
 }
@@ -272,9 +272,9 @@ static json_t *open_first(struct demo *d, const char *subject) {
     json_t *list = NULL;
     long status = 0;
     json_t *item = wait_ticket(d, subject, &list);
-    json_t *ticket = item ? get(d->agent, &status, "/api/v1/tickets/%s", text_of(item, "id")) : NULL;
+    json_t *ticket = item ? get(d->agent, &status, "/api/v1/tickets/%s", demo_text(item, "id")) : NULL;
     json_t *first = json_array_get(json_object_get(ticket, "messages"), 0);
-    json_t *message = first ? get(d->agent, &status, "/api/v1/messages/%s", text_of(first, "id")) : NULL;
+    json_t *message = first ? get(d->agent, &status, "/api/v1/messages/%s", demo_text(first, "id")) : NULL;
     json_decref(ticket);
     json_decref(list);
     return message;
@@ -285,8 +285,8 @@ static const char *signal_sentence(json_t *message, const char *id) {
     size_t i;
     json_t *signal;
     json_array_foreach(json_object_get(json_object_get(message, "trust"), "signals"), i, signal) {
-        if (strcmp(text_of(signal, "id"), id) == 0)
-            return text_of(signal, "sentence");
+        if (strcmp(demo_text(signal, "id"), id) == 0)
+            return demo_text(signal, "sentence");
     }
     return NULL;
 }
@@ -294,8 +294,8 @@ static const char *signal_sentence(json_t *message, const char *id) {
 static bool lookalike_flagged(struct demo *d, char *detail) {
     json_t *message = open_first(d, "Internal: update the bank details");
     const char *sentence = signal_sentence(message, "lookalike-own");
-    bool good = sentence && strcmp(text_of(message, "disposition"), "flag") == 0;
-    (void)say(detail, good, "lookalike-own: %s", sentence ? sentence : "not found");
+    bool good = sentence && strcmp(demo_text(message, "disposition"), "flag") == 0;
+    (void)demo_say(detail, good, "lookalike-own: %s", sentence ? sentence : "not found");
     json_decref(message);
     return good;
 }
@@ -303,7 +303,7 @@ static bool lookalike_flagged(struct demo *d, char *detail) {
 static bool first_contact(struct demo *d, char *detail) {
     json_t *message = open_first(d, SUBJECT);
     bool good = signal_sentence(message, "first-contact") != NULL;
-    (void)say(detail, good, "the trust line: \"%s\"", text_of(json_object_get(message, "trust"), "line"));
+    (void)demo_say(detail, good, "the trust line: \"%s\"", demo_text(json_object_get(message, "trust"), "line"));
     json_decref(message);
     return good;
 }
@@ -314,12 +314,12 @@ static bool imitator_flagged(struct demo *d, char *detail) {
     if (!send_from(d, IMITATOR, "Robin Meyer", IMITATION, "Please send order 20417 to my new address.\n", true, reply,
                    sizeof reply) ||
         reply[0] != '2')
-        return say(detail, false, "not taken: %s", reply);
+        return demo_say(detail, false, "not taken: %s", reply);
     json_t *message = open_first(d, IMITATION);
     const char *sentence = signal_sentence(message, "lookalike-known");
-    bool good = sentence && strcmp(text_of(message, "disposition"), "flag") == 0;
-    (void)say(detail, good, "\"%s\", but: %s", text_of(json_object_get(message, "trust"), "sentence"),
-              sentence ? sentence : "no signal lookalike-known");
+    bool good = sentence && strcmp(demo_text(message, "disposition"), "flag") == 0;
+    (void)demo_say(detail, good, "\"%s\", but: %s", demo_text(json_object_get(message, "trust"), "sentence"),
+                   sentence ? sentence : "no signal lookalike-known");
     json_decref(message);
     return good;
 }
@@ -327,12 +327,13 @@ static bool imitator_flagged(struct demo *d, char *detail) {
 static bool read_mail(struct demo *d, char *detail) {
     long status = 0;
     json_t *ticket = get(d->agent, &status, "/api/v1/tickets/%s", d->ticket);
-    (void)snprintf(d->message, sizeof d->message, "%s", text_of(json_array_get(json_object_get(ticket, "messages"), 0), "id"));
+    (void)snprintf(d->message, sizeof d->message, "%s",
+                   demo_text(json_array_get(json_object_get(ticket, "messages"), 0), "id"));
     json_t *message = get(d->agent, &status, "/api/v1/messages/%s", d->message);
-    const char *text = text_of(message, "text");
+    const char *text = demo_text(message, "text");
     bool good = strstr(text, "order 20417") != NULL;
-    (void)say(detail, good, "%s reads \"%.40s…\"", d->people[0].name,
-              strchr(text, '\n') ? strstr(text, "order") ? strstr(text, "order") : text : text);
+    (void)demo_say(detail, good, "%s reads \"%.40s…\"", d->people[0].name,
+                   strchr(text, '\n') ? strstr(text, "order") ? strstr(text, "order") : text : text);
     for (char *c = detail; *c; c++)
         *c = *c == '\n' ? ' ' : *c;
     json_decref(message);
@@ -347,11 +348,12 @@ static bool other_agent_refused(struct demo *d, char *detail) {
     memcpy(d->people[1].spent, code, sizeof code);
     if (demo_api_new(d->base_url, &d->other) != SD_OK ||
         demo_api_sign_in(d->other, d->people[1].email, demo_password, code, &in) != SD_OK)
-        return say(detail, false, "no answer from the desk");
+        return demo_say(detail, false, "no answer from the desk");
     json_decref(get(d->other, &ticket, "/api/v1/tickets/%s", d->ticket));
     json_decref(get(d->other, &message, "/api/v1/messages/%s", d->message));
-    return say(detail, in == 201 && ticket == 404 && message == 404,
-               "%s (billing) signs in (HTTP %ld) and finds nothing: HTTP %ld, %ld", d->people[1].name, in, ticket, message);
+    return demo_say(detail, in == 201 && ticket == 404 && message == 404,
+                    "%s (billing) signs in (HTTP %ld) and finds nothing: HTTP %ld, %ld", d->people[1].name, in, ticket,
+                    message);
 }
 
 static bool answer_mail(struct demo *d, char *detail) {
@@ -365,7 +367,7 @@ static bool answer_mail(struct demo *d, char *detail) {
                                               "Northwind Shop\n"),
                                     &status, &json);
     bool good = err == SD_OK && status == 202;
-    (void)say(detail, good, "HTTP %ld, delivery %s", status, text_of(json_object_get(json, "delivery"), "state"));
+    (void)demo_say(detail, good, "HTTP %ld, delivery %s", status, demo_text(json_object_get(json, "delivery"), "state"));
     json_decref(json);
     return good;
 }
@@ -427,11 +429,11 @@ static bool answer_arrives(struct demo *d, char *detail) {
     struct demo_delivery delivery;
     unsigned all = 0;
     if (demo_receiver_wait(d->receiver, deadline_in_ms(STEP_MS), &delivery) != SD_OK)
-        return say(detail, false, "nothing arrived at mx.customer.example");
+        return demo_say(detail, false, "nothing arrived at mx.customer.example");
     unsigned good = good_signatures(d, buf_span(&delivery.message), &all);
     bool right = delivery.tls && all > 0 && good == all;
-    (void)say(detail, right, "over STARTTLS (%s), %u of %u DKIM signatures of " COMPANY " verify",
-              delivery.tls ? delivery.tls_version : "none", good, all);
+    (void)demo_say(detail, right, "over STARTTLS (%s), %u of %u DKIM signatures of " COMPANY " verify",
+                   delivery.tls ? delivery.tls_version : "none", good, all);
     keep_address(buf_span(&delivery.message), SPAN("Reply-To:"), d->reply_to, sizeof d->reply_to);
     buf_free(&delivery.message);
     return right;
@@ -444,8 +446,8 @@ static bool delivery_shown(struct demo *d, char *detail) {
         json_t *ticket = get(d->agent, &status, "/api/v1/tickets/%s", d->ticket);
         json_t *last = json_array_get(json_object_get(ticket, "messages"),
                                       json_array_size(json_object_get(ticket, "messages")) - 1);
-        bool sent = strcmp(text_of(json_object_get(last, "delivery"), "state"), "sent") == 0;
-        (void)say(detail, sent, "the ticket shows: %s", text_of(json_object_get(last, "delivery"), "state"));
+        bool sent = strcmp(demo_text(json_object_get(last, "delivery"), "state"), "sent") == 0;
+        (void)demo_say(detail, sent, "the ticket shows: %s", demo_text(json_object_get(last, "delivery"), "state"));
         json_decref(ticket);
         if (sent || deadline_passed(deadline))
             return sent;
@@ -473,15 +475,15 @@ static enum sd_err send_claim(struct demo *d, char *reply, size_t reply_bytes) {
 static bool claim_held(struct demo *d, char *detail) {
     char reply[300];
     if (send_claim(d, reply, sizeof reply) != SD_OK || reply[0] != '2')
-        return say(detail, false, "not taken: %s", reply);
+        return demo_say(detail, false, "not taken: %s", reply);
     json_t *list = NULL;
     long status = 0;
     json_t *item = wait_ticket(d, CLAIM, &list);
     json_t *ticket = get(d->agent, &status, "/api/v1/tickets/%s", d->ticket);
     size_t messages = json_array_size(json_object_get(ticket, "messages"));
-    bool good = item && strcmp(text_of(item, "state"), "review") == 0 && messages == 2;
-    (void)say(detail, good, "a ticket of its own, state %s; the customer's ticket has %zu messages as before",
-              text_of(item, "state"), messages);
+    bool good = item && strcmp(demo_text(item, "state"), "review") == 0 && messages == 2;
+    (void)demo_say(detail, good, "a ticket of its own, state %s; the customer's ticket has %zu messages as before",
+                   demo_text(item, "state"), messages);
     json_decref(ticket);
     json_decref(list);
     return good;
@@ -496,9 +498,9 @@ static bool verify_claim(struct demo *d, char *detail) {
                     "mx.mailing.example", "--from", CLAIM_SENDER, path,    NULL};
     int status = demo_run(argv, &out);
     json_t *verdict = json_loadb((const char *)out.p, out.n, 0, NULL);
-    bool good = status == 0 && strcmp(text_of(verdict, "disposition"), "review") == 0;
-    (void)say(detail, good, "sealdesk verify: %s, \"%s\"", text_of(verdict, "disposition"),
-              text_of(json_object_get(verdict, "trust"), "sentence"));
+    bool good = status == 0 && strcmp(demo_text(verdict, "disposition"), "review") == 0;
+    (void)demo_say(detail, good, "sealdesk verify: %s, \"%s\"", demo_text(verdict, "disposition"),
+                   demo_text(json_object_get(verdict, "trust"), "sentence"));
     json_decref(verdict);
     return good;
 }
@@ -517,12 +519,12 @@ static bool list_audit(struct demo *d, char *detail) {
         if (!record)
             continue;
         records++;
-        opens += strcmp(text_of(record, "action"), "open") == 0 && strcmp(text_of(record, "outcome"), "granted") == 0;
-        refusals += strcmp(text_of(record, "outcome"), "refused") == 0;
+        opens += strcmp(demo_text(record, "action"), "open") == 0 && strcmp(demo_text(record, "outcome"), "granted") == 0;
+        refusals += strcmp(demo_text(record, "outcome"), "refused") == 0;
         json_decref(record);
     }
-    return say(detail, status == 0 && opens > 0 && refusals > 0, "%u records: %u opens granted, %u refused", records, opens,
-               refusals);
+    return demo_say(detail, status == 0 && opens > 0 && refusals > 0, "%u records: %u opens granted, %u refused", records,
+                    opens, refusals);
 }
 
 static bool verify_audit(struct demo *d, char *detail) {
@@ -530,8 +532,8 @@ static bool verify_audit(struct demo *d, char *detail) {
     char *argv[] = {d->program, "audit", "verify", "-c", d->conf, NULL};
     int status = demo_run(argv, &out);
     size_t n = out.n ? out.n - 1 : 0; /* without the line's end, and of a root its beginning */
-    return say(detail, status == 0, "%.*s%s", (int)(status == 0 && n > 48 ? n - 48 : n), (const char *)out.p,
-               status == 0 ? "…" : "");
+    return demo_say(detail, status == 0, "%.*s%s", (int)(status == 0 && n > 48 ? n - 48 : n), (const char *)out.p,
+                    status == 0 ? "…" : "");
 }
 
 const struct demo_chapter demo_story[] = {
@@ -557,5 +559,9 @@ const struct demo_chapter demo_story[] = {
     {"verify", "The same letter, judged again by hand", verify_claim},
     {"audit-list", "The log says who did what", list_audit},
     {"audit-verify", "The log is proved whole", verify_audit},
+    {"who-can", "The rules say who may read that mail, and why", demo_who_can},
+    {"step-up", "What lets much out needs a gesture with a passkey", demo_step_up},
+    {"auditor", "An auditor checks the log with a program of its own", demo_verify_export},
+    {"forged-log", "A forged log does not pass", demo_forge_export},
 };
 const size_t demo_story_length = SD_COUNT(demo_story);
