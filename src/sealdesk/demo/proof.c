@@ -54,7 +54,7 @@ static bool begin(struct demo *d, struct auditor *a) {
     char *key[] = {d->program, "audit", "key", "-c", d->conf, NULL};
     const char *slash = strrchr(d->program, '/');
     struct span beside = span_sub(span_cstr(d->program), 0, slash ? (size_t)(slash - d->program) + 1 : 0);
-    a->key = buf_new(1024);
+    a->key = buf_new(65536);
     a->verifier = buf_new(2 * PATH_BYTES);
     buf_put(&a->verifier, beside);
     buf_text(&a->verifier, "sealdesk-verify");
@@ -65,7 +65,7 @@ static bool begin(struct demo *d, struct auditor *a) {
     if (demo_run(key, &a->key) != 0 || a->key.n < 2)
         return false;
     a->key.p[a->key.n - 1] = 0; /* instead of the line's end */
-    struct buf nothing SD_CLEANUP(buf_free) = buf_new(4096);
+    struct buf nothing SD_CLEANUP(buf_free) = buf_new(65536);
     return demo_run(export, &nothing) == 0;
 }
 
