@@ -223,6 +223,8 @@ static const char *problem_of(const struct work *work, enum sd_err err) {
     switch (err) {
     case SD_ERR_FULL:
         return "no space left for the store";
+    case SD_ERR_LOCKED:
+        return "the keeper is locked: mail waits in the intake";
     case SD_ERR_UNAVAILABLE:
     case SD_ERR_CLOSED:
     case SD_ERR_TIMEOUT:

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,6 +162,23 @@ enum sd_err control_on_start(void *state, struct ipc_call *call, const struct co
     return SD_OK;
 }
 
+#define SECRET_FILE_MAX 4096
+
+/* Mapped for as long as the role copies it; the memfd ends with its last descriptor. */
+static enum sd_err take_secret(struct role_ctx *ctx, const char *name, int fd) {
+    struct span bytes = SPAN_NONE;
+    struct stat st;
+    enum sd_err err = fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= SECRET_FILE_MAX ? SD_OK : SD_ERR_PROTOCOL;
+    if (err == SD_OK)
+        err = map_sealed(fd, (size_t)st.st_size, &bytes);
+    (void)close(fd);
+    if (err)
+        return err;
+    err = ctx->role->on_secret(ctx, name, bytes);
+    (void)munmap((void *)(uintptr_t)bytes.p, bytes.n);
+    return err;
+}
+
 static enum sd_err take_link(struct role_ctx *ctx, const struct control_link_req *req, const char *name, int fd) {
     const struct role *role = ctx->role;
     if (req->kind == LINK_CLIENT) {
@@ -173,6 +191,8 @@ static enum sd_err take_link(struct role_ctx *ctx, const struct control_link_req
         return role->on_listen(ctx, name, fd);
     if (req->kind == LINK_BELL && role->on_bell)
         return role->on_bell(ctx, name, fd);
+    if (req->kind == LINK_SECRET && role->on_secret && ctx->state == CONTROL_STARTED)
+        return take_secret(ctx, name, fd);
     (void)close(fd);
     return SD_ERR_PROTOCOL;
 }

@@ -30,6 +30,7 @@ struct role {
     enum sd_err (*on_peer)(struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd); /* we serve it; owns fd */
     enum sd_err (*on_listen)(struct role_ctx *ctx, const char *name, int fd);               /* owns fd */
     enum sd_err (*on_bell)(struct role_ctx *ctx, const char *name, int fd);                 /* an eventfd; owns fd */
+    enum sd_err (*on_secret)(struct role_ctx *ctx, const char *name, struct span secret); /* before start; copies it */
     enum sd_err (*start)(struct role_ctx *ctx);
     void (*ping)(struct role_ctx *ctx, struct role_health *health); /* health->ready is true when called */
     void (*stop)(struct role_ctx *ctx);                             /* finish what must be finished, within 10 s */

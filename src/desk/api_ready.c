@@ -6,15 +6,17 @@
 
 #define PROBE_MS 2000
 
-/* A token that is none: a keeper at work refuses it, and whatever else comes back means that it is not at work. */
-static bool keeper_answers(struct desk *desk, struct exchange *x) {
+/* Appends why it opens and signs nothing; nothing when it does. */
+static void ask_keeper(struct desk *desk, struct buf *why) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-    static const uint8_t nobody[32];
-    struct keeper_session_req req = {.token = span_of(nobody, sizeof nobody), .origin = x->request->client};
-    struct keeper_session_rep rep;
-    if (ipc_client_broken(desk->keeper))
-        return false;
-    return keeper_session_call(desk->keeper, &req, deadline_in_ms(PROBE_MS), &msg, &rep) == SD_ERR_DENIED;
+    struct keeper_state_rep rep;
+    enum sd_err err = ipc_client_broken(desk->keeper) ? SD_ERR_UNAVAILABLE : SD_OK;
+    if (err == SD_OK)
+        err = keeper_state_call(desk->keeper, &(struct keeper_state_req){}, deadline_in_ms(PROBE_MS), &msg, &rep);
+    if (err)
+        buf_text(why, "the keeper does not answer");
+    else if (!rep.open)
+        buf_put(why, rep.reason);
 }
 
 static bool store_opens(struct desk *desk) {
@@ -23,7 +25,9 @@ static bool store_opens(struct desk *desk) {
 }
 
 enum sd_err api_ready_get(struct desk *desk, struct exchange *x) {
-    bool keeper = keeper_answers(desk, x), store = store_opens(desk);
+    struct buf why SD_CLEANUP(buf_free) = buf_new(512);
+    ask_keeper(desk, &why);
+    bool keeper = why.n == 0, store = store_opens(desk);
     struct json_out j = respond_json(x, keeper && store ? 200 : 503);
     if (!keeper || !store)
         x->response.retry_after_s = 1;
@@ -31,7 +35,7 @@ enum sd_err api_ready_get(struct desk *desk, struct exchange *x) {
     json_bool(&j, "ready", keeper && store);
     json_begin_array(&j, "reasons");
     if (!keeper)
-        json_cstr(&j, NULL, "the keeper does not answer");
+        json_text(&j, NULL, buf_span(&why));
     if (!store)
         json_cstr(&j, NULL, "the store cannot be opened");
     json_end(&j);

@@ -128,6 +128,14 @@ static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16
     return SD_ERR_PROTOCOL;
 }
 
+/* What opens the root, when keeper.root names a credential. */
+static enum sd_err on_secret(SD_UNUSED struct role_ctx *ctx, const char *name, struct span secret) {
+    if (strcmp(name, "root") != 0)
+        return SD_ERR_PROTOCOL;
+    secret_free(&self.credential);
+    return secret_copy(secret, &self.credential);
+}
+
 static enum sd_err on_listen(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
     if (strcmp(name, "admin") == 0)
         return loop_listen(self.loop, fd);
@@ -225,6 +233,7 @@ int main(int argc, char **argv) {
         .prepare = prepare,
         .on_peer = on_peer,
         .on_listen = on_listen,
+        .on_secret = on_secret,
         .start = start,
         .ping = ping,
         .stop = stop,

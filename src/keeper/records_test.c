@@ -312,6 +312,7 @@ CALL(unlock_open, RIG_ADMIN, unlock, .passphrase = SPAN("whatever"))
 CALL(keys_listed, RIG_ADMIN, key_list)
 CALL(keys_vault, RIG_ADMIN, key_rotate, .kind = SPAN("vault"))
 CALL(keys_root, RIG_ADMIN, key_rotate, .kind = SPAN("root"))
+CALL(wrap_how, RIG_ADMIN, root_wrap, .how = 9)
 CALL(keys_moon, RIG_ADMIN, key_rotate, .kind = SPAN("moon"))
 
 static const struct {
@@ -451,6 +452,7 @@ static const struct {
     {"key_list", keys_listed, SD_OK, "root", "key-list", "granted", ""},
     {"key_rotate", keys_vault, SD_OK, "root", "key-rotate", "granted", "vault 2"},
     {"key_rotate", keys_root, SD_OK, "root", "key-rotate", "granted", "root 2"},
+    {"root_wrap", wrap_how, SD_OK, "root", "root-wrap", "failed", "file"},
     {"key_rotate", keys_moon, SD_OK, "root", "key-rotate", "failed", ""},
     {"intake_pending", destroy_old, SD_OK, "system", "destroy-intake-key", "granted", ""},
 };

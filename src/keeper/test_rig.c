@@ -43,8 +43,26 @@ struct ipc_msg **rig_msg(struct rig *rig) {
     return &rig->msg;
 }
 
+static enum sd_err settle_in(SD_UNUSED void *arg, struct keeper *k) {
+    static const struct queue_setting queues[] = {
+        {{(const uint8_t *)"support", 7}, {(const uint8_t *)RIG_SUPPORT, sizeof RIG_SUPPORT - 1}},
+        {{(const uint8_t *)"billing", 7}, {(const uint8_t *)"billing@example.test", 20}},
+    };
+    static const struct span domain = {(const uint8_t *)RIG_DOMAIN, sizeof RIG_DOMAIN - 1};
+    assert_int_equal(keeper_set_queues(k, queues, SD_COUNT(queues)), SD_OK);
+    assert_int_equal(keeper_set_domains(k, &domain, 1), SD_OK);
+    return SD_OK;
+}
+
 static struct keeper_spec spec_of(struct rig *rig) {
-    return (struct keeper_spec){.dir = rig->dir, .now_ms = now, .cost = CHEAP, .examine = examine, .examine_arg = rig};
+    return (struct keeper_spec){.dir = rig->dir,
+                                .now_ms = now,
+                                .cost = CHEAP,
+                                .examine = examine,
+                                .examine_arg = rig,
+                                .root = rig->root,
+                                .credential = span_cstr(rig->credential),
+                                .opened = settle_in};
 }
 
 static void connect_peers(struct rig *rig) {
@@ -62,15 +80,10 @@ static void connect_peers(struct rig *rig) {
 }
 
 void rig_open(struct rig *rig) {
-    static const struct queue_setting queues[] = {
-        {{(const uint8_t *)"support", 7}, {(const uint8_t *)RIG_SUPPORT, sizeof RIG_SUPPORT - 1}},
-        {{(const uint8_t *)"billing", 7}, {(const uint8_t *)"billing@example.test", 20}},
-    };
-    static const struct span domain = {(const uint8_t *)RIG_DOMAIN, sizeof RIG_DOMAIN - 1};
     struct keeper_spec spec = spec_of(rig);
     assert_int_equal(keeper_open(&spec, &rig->k), SD_OK);
-    assert_int_equal(keeper_set_queues(rig->k, queues, SD_COUNT(queues)), SD_OK);
-    assert_int_equal(keeper_set_domains(rig->k, &domain, 1), SD_OK);
+    if (keeper_is_open(rig->k))
+        (void)settle_in(NULL, rig->k);
     connect_peers(rig);
     rig_turn(rig);
 }
@@ -98,7 +111,7 @@ void rig_crash(struct rig *rig) {
         k->settled = next;
     }
     k->settled_last = &k->settled;
-    for (struct audit_entry *e = audit_finished(k->audit); e;) {
+    for (struct audit_entry *e = k->audit ? audit_finished(k->audit) : NULL; e;) {
         struct audit_entry *next = e->next;
         audit_entry_free(e);
         e = next;
@@ -108,6 +121,8 @@ void rig_crash(struct rig *rig) {
 
 void rig_free(struct rig *rig) {
     char command[128];
+    if (rig->k && !rig->k->audit)
+        keeper_close(&rig->k);
     if (rig->k) {
         audit_stop(rig->k->audit);
         while (audit_turn(rig->k->audit, (struct deadline){0}))
@@ -124,11 +139,12 @@ void rig_free(struct rig *rig) {
 }
 
 static bool serve_all(struct rig *rig) {
-    bool any = false;
+    bool any = false, open = keeper_is_open(rig->k);
     for (size_t i = 0; i < RIG_PEERS; i++) {
         enum sd_err err = rig->servers[i] ? SD_OK : SD_ERR_TIMEOUT;
         while (err == SD_OK) {
-            err = ipc_serve_one(rig->servers[i], keeper_ops, keeper_op_count, KEEPER_READY, rig->k, (struct deadline){0});
+            err = ipc_serve_one_or(rig->servers[i], keeper_ops, keeper_op_count, open ? KEEPER_READY : KEEPER_LOCKED, rig->k,
+                                   open ? SD_OK : SD_ERR_LOCKED, (struct deadline){0});
             any |= err == SD_OK;
         }
         if (err != SD_ERR_TIMEOUT)
@@ -148,7 +164,7 @@ void rig_turn(struct rig *rig) {
             (void)work_turn(&k->checks, (struct deadline){0});
             keeper_collect(k);
         }
-        if (audit_backlog(k->audit)) {
+        if (k->audit && audit_backlog(k->audit)) {
             (void)audit_turn(k->audit, (struct deadline){0});
             busy = true;
         }

@@ -22,6 +22,8 @@ struct rig {
     struct ipc_ticket *ticket;
     struct ipc_msg *msg; /* the last reply */
     uint8_t key_id[16], key[32];
+    enum root_source root; /* as the configuration says at the next rig_open() */
+    const char *credential;
     /* what the inspector says */
     const char *from;
     const char *recipients[4];

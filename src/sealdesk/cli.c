@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#define STATE_MS 30000 /* a keeper that has just started may bring its database up to date first */
+
 int exit_status_of(enum sd_err err) {
     switch (err) {
     case SD_OK:
@@ -19,6 +21,7 @@ int exit_status_of(enum sd_err err) {
     case SD_ERR_BUSY:
     case SD_ERR_TIMEOUT:
     case SD_ERR_UNAVAILABLE:
+    case SD_ERR_LOCKED:
         return EXIT_TRY_AGAIN;
     default:
         return EXIT_NO;
@@ -110,23 +113,44 @@ static enum sd_err start_own(const struct settings *settings, struct door *door)
     return err;
 }
 
-enum sd_err door_open(const struct settings *settings, struct door *door) {
+enum sd_err door_to_running(const struct settings *settings, struct ipc_client **ret) {
     char path[4096];
     int fd = -1;
-    *door = (struct door){0};
     (void)snprintf(path, sizeof path, "%s/run/admin.sock", settings->data_dir);
     enum sd_err err = connect_private(path, &fd);
-    if (err == SD_OK) {
-        door->keeper = ipc_client_new("keeper");
-        if (door->keeper)
-            ipc_client_attach(door->keeper, fd);
-        return door->keeper ? SD_OK : SD_ERR_NOMEM;
-    }
-    if (err == SD_ERR_DENIED) {
+    if (err == SD_ERR_DENIED)
         (void)fprintf(stderr, "%s: only root, or the user who runs Sealdesk, may ask the keeper\n", path);
+    if (err)
         return err;
+    *ret = ipc_client_new("keeper");
+    if (!*ret) {
+        (void)close(fd);
+        return SD_ERR_NOMEM;
     }
-    err = start_own(settings, door);
+    ipc_client_attach(*ret, fd);
+    return SD_OK;
+}
+
+/* A locked keeper answers nothing else: its own words are better than an error's. */
+static enum sd_err is_open(struct door *door) {
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_state_rep rep;
+    enum sd_err err = keeper_state_call(door->keeper, &(struct keeper_state_req){}, deadline_in_ms(STATE_MS), &msg, &rep);
+    if (err || rep.open)
+        return err;
+    (void)fprintf(stderr, "sealdesk: %.*s\n", SPAN_FMT(rep.reason));
+    return SD_ERR_LOCKED;
+}
+
+enum sd_err door_open(const struct settings *settings, struct door *door) {
+    *door = (struct door){0};
+    enum sd_err err = door_to_running(settings, &door->keeper);
+    if (err == SD_ERR_DENIED || err == SD_ERR_NOMEM)
+        return err;
+    if (err)
+        err = start_own(settings, door);
+    if (err == SD_OK)
+        err = is_open(door);
     if (err)
         door_close(door);
     return err;

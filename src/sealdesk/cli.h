@@ -5,6 +5,7 @@
 #ifndef SD_SEALDESK_CLI_H
 #define SD_SEALDESK_CLI_H
 
+#include "core/secret.h"
 #include "sealdesk/supervisor.h"
 
 enum exit_status {
@@ -31,6 +32,7 @@ int cmd_check(int argc, char **argv);
 int cmd_dns(int argc, char **argv);
 int cmd_user(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_unlock(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
@@ -78,6 +80,13 @@ struct door {
 };
 enum sd_err door_open(const struct settings *settings, struct door *door) SD_MUST_CHECK; /* says what failed */
 void door_close(struct door *door);
+/* The running one's alone, locked or not. Says it when it may not; SD_ERR_UNAVAILABLE and others: none is there. */
+enum sd_err door_to_running(const struct settings *settings, struct ipc_client **ret) SD_MUST_CHECK;
+
+/* passphrase.c: the first line of a file ("-": standard input), or asked at the terminal; they say what failed. */
+enum sd_err passphrase_from_file(const char *path, struct secret *ret) SD_MUST_CHECK;
+enum sd_err passphrase_from_terminal(const char *prompt, struct secret *ret) SD_MUST_CHECK;
+enum sd_err passphrase_twice(struct secret *ret) SD_MUST_CHECK;
 
 /* scratch.c: an empty data directory for roles that run for one question, as the roles' frame wants one. */
 #define SCRATCH_BYTES 64

@@ -1,4 +1,5 @@
-/* sealdesk keys list, rotate: every key there is, and new ones. No key is printed, and none comes here. */
+/* sealdesk keys list, rotate, wrap: every key there is, new ones, how the root is kept. No key is printed, and none comes here.
+ */
 #include "sealdesk/cli.h"
 
 #include "core/ipc/keeper.h"
@@ -16,7 +17,8 @@ struct keys_options {
     size_t word_count;
     bool now, activate;
     int64_t from_ms;
-    bool bad_time;
+    int how; /* WRAP_*; -1: not given */
+    const char *passphrase_file;
 };
 
 static int keys_usage(void) {
@@ -26,7 +28,8 @@ static int keys_usage(void) {
                   "       sealdesk keys rotate dkim [DOMAIN] -c CONF                    prepare new ones, to be published\n"
                   "       sealdesk keys rotate dkim [DOMAIN] --activate [--from TIME]   sign with them from then on\n"
                   "       sealdesk keys rotate dkim [DOMAIN] --now                      both at once\n"
-                  "TIME: 2026-12-31T08:00:00Z\n");
+                  "       sealdesk keys wrap --passphrase [--passphrase-file F] | --credential | --file -c CONF\n"
+                  "TIME: 2026-12-31T08:00:00Z; F may be - for standard input\n");
     return EXIT_USAGE;
 }
 
@@ -40,8 +43,15 @@ static bool parse_time(const char *text, int64_t *ret_ms) {
 }
 
 static bool parse_keys(int argc, char **argv, struct keys_options *o) {
-    static const struct option options[] = {
-        COMMON_LONG, {"now", 0, NULL, 'N'}, {"activate", 0, NULL, 'A'}, {"from", 1, NULL, 'F'}, {0}};
+    static const struct option options[] = {COMMON_LONG,
+                                            {"now", 0, NULL, 'N'},
+                                            {"activate", 0, NULL, 'A'},
+                                            {"from", 1, NULL, 'F'},
+                                            {"file", 0, NULL, 'p'},
+                                            {"credential", 0, NULL, 'C'},
+                                            {"passphrase", 0, NULL, 'P'},
+                                            {"passphrase-file", 1, NULL, 'I'},
+                                            {0}};
     int option;
     bool good = true;
     optind = 1;
@@ -52,6 +62,10 @@ static bool parse_keys(int argc, char **argv, struct keys_options *o) {
             o->activate = true;
         else if (option == 'F')
             good &= parse_time(optarg, &o->from_ms);
+        else if (option == 'p' || option == 'C' || option == 'P')
+            o->how = option == 'p' ? WRAP_FILE : option == 'C' ? WRAP_CREDENTIAL : WRAP_PASSPHRASE;
+        else if (option == 'I')
+            o->passphrase_file = optarg;
         else
             good &= take_common_option(option, &o->common);
     }
@@ -143,13 +157,55 @@ static enum sd_err rotate_keys(struct ipc_client *keeper, const struct keys_opti
     return err;
 }
 
+/* ---- wrap ---- */
+
+static enum sd_err ask_passphrase(const struct keys_options *o, struct secret *ret) {
+    if (o->how != WRAP_PASSPHRASE)
+        return SD_OK;
+    return o->passphrase_file ? passphrase_from_file(o->passphrase_file, ret) : passphrase_twice(ret);
+}
+
+static enum sd_err wrap_keys(struct ipc_client *keeper, const struct keys_options *o) {
+    static const char *const settings[] = {"file", "credential:NAME", "passphrase"};
+    struct secret passphrase SD_CLEANUP(secret_free) = {0};
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_root_wrap_rep rep;
+    enum sd_err err = ask_passphrase(o, &passphrase);
+    if (err)
+        return err;
+    struct keeper_root_wrap_req req = {.how = (uint8_t)o->how, .passphrase = secret_span(&passphrase)};
+    err = keeper_root_wrap_call(keeper, &req, deadline_in_ms(ASK_MS), &msg, &rep);
+    if (err)
+        return err;
+    if (rep.problem.n) {
+        (void)fprintf(stderr, "sealdesk keys wrap: %.*s\n", SPAN_FMT(rep.problem));
+        return SD_ERR_UNSUPPORTED;
+    }
+    (void)printf("Done. From the next start on it is keeper { root = \"%s\" } in the configuration.\n"
+                 "Copies of root.key made before still open it until sealdesk keys rotate root.\n",
+                 settings[o->how]);
+    return SD_OK;
+}
+
+static enum sd_err do_keys(struct ipc_client *keeper, const struct keys_options *o, const char *what) {
+    if (strcmp(what, "list") == 0)
+        return list_keys(keeper, o);
+    return strcmp(what, "wrap") == 0 ? wrap_keys(keeper, o) : rotate_keys(keeper, o);
+}
+
+static bool is_whole(const struct keys_options *o, const char *what) {
+    if (strcmp(what, "rotate") == 0)
+        return o->word_count >= 1 && o->how < 0;
+    if (strcmp(what, "wrap") == 0)
+        return o->word_count == 0 && o->how >= 0;
+    return strcmp(what, "list") == 0 && o->word_count == 0;
+}
+
 int cmd_keys(int argc, char **argv) {
-    struct keys_options o = {0};
+    struct keys_options o = {.how = -1};
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct door door;
-    bool list = argc >= 2 && strcmp(argv[1], "list") == 0;
-    if (argc < 2 || (!list && strcmp(argv[1], "rotate") != 0) || !parse_keys(argc - 1, argv + 1, &o) ||
-        (list ? o.word_count > 0 : o.word_count < 1))
+    if (argc < 2 || !parse_keys(argc - 1, argv + 1, &o) || !is_whole(&o, argv[1]))
         return keys_usage();
     int status = load_quiet(&o.common, &settings);
     if (status)
@@ -157,7 +213,7 @@ int cmd_keys(int argc, char **argv) {
     enum sd_err err = door_open(settings, &door);
     if (err)
         return exit_status_of(err);
-    err = list ? list_keys(door.keeper, &o) : rotate_keys(door.keeper, &o);
+    err = do_keys(door.keeper, &o, argv[1]);
     if (err && err != SD_ERR_UNSUPPORTED)
         (void)fprintf(stderr, "sealdesk keys: %s\n", sd_err_text(err));
     door_close(&door);

@@ -21,7 +21,8 @@ static const struct {
      "CONF |\n"
      "           prove --record N | --consistency OLD_CHECKPOINT_FILE -c CONF [--json]",
      "is the log whole; who did what; proofs, and the log for others to check"},
-    {"keys", cmd_keys, "list -c CONF [--json] | rotate root|vault|pages|intake|dkim [DOMAIN] -c CONF", "every key; new ones"},
+    {"keys", cmd_keys, "list|rotate|wrap … -c CONF", "every key there is; new ones; how the root is kept"},
+    {"unlock", cmd_unlock, "-c CONF [--passphrase-file F]", "open the keeper with the passphrase of its root"},
     {"verify", cmd_verify,
      "[-c CONF] [--resolver IP@PORT] [--at UNIXTIME] [--tls \"VERSION CIPHER\"] --ip IP --helo NAME --from ADDR [FILE|-]",
      "judge one message as the door would"},

@@ -1,6 +1,7 @@
 #include "sealdesk/supervisor.h"
 
 #include "core/log.h"
+#include "sealdesk/credential.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -66,8 +67,22 @@ static void join_with(struct proc *a, struct proc *b) {
         log_warn("role.join", "roles=%s,%s error=%s", a->kind->name, b->kind->name, sd_err_name(err));
 }
 
+/* A credential that cannot be read is not handed over: the keeper then says what it misses, and mail goes on being taken in. */
+static enum sd_err hand_root(struct supervisor *s, struct proc *proc) {
+    struct secret secret SD_CLEANUP(secret_free) = {0};
+    int fd = -1;
+    if (strcmp(proc->kind->name, "keeper") != 0 || !credential_read(s->settings, &secret))
+        return SD_OK;
+    enum sd_err err = sealed_memfd(secret_span(&secret), &fd);
+    if (err)
+        return err;
+    err = proc_link(proc, LINK_SECRET, "root", 0, 0, fd);
+    (void)close(fd);
+    return err;
+}
+
 static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
-    enum sd_err err = SD_OK;
+    enum sd_err err = hand_root(s, proc);
     for (size_t i = 0; i < s->listener_count && err == SD_OK; i++)
         if (strcmp(s->listeners[i].role, proc->kind->name) == 0)
             err = proc_link(proc, LINK_LISTEN, s->listeners[i].name, 0, 0, s->listeners[i].fd);
