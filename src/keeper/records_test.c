@@ -315,6 +315,152 @@ CALL(keys_root, RIG_ADMIN, key_rotate, .kind = SPAN("root"))
 CALL(wrap_how, RIG_ADMIN, root_wrap, .how = 9)
 CALL(keys_moon, RIG_ADMIN, key_rotate, .kind = SPAN("moon"))
 
+/* ---- people, and how they prove who they are ---- */
+
+static struct rig_person chief, fresh; /* an administrator, somebody invited */
+static struct rig_link fresh_link;
+
+static enum sd_err outcome_of(unsigned outcome) {
+    return outcome == SIGN_IN_OK ? SD_OK : SD_ERR_DENIED;
+}
+
+static enum sd_err chief_enters(void) {
+    return outcome_of(rig_passkey_sign_in(&rig, &chief));
+}
+
+static enum sd_err chief_forged(void) {
+    struct keeper_passkey_sign_in_req req = {ORIGIN, .challenge = SPAN("not ours"), .credential = SPAN("x")};
+    struct keeper_passkey_sign_in_rep rep;
+    enum sd_err err = RIG_CALL(&rig, RIG_DESK, passkey_sign_in, &req, &rep);
+    return err ? err : outcome_of(rep.outcome);
+}
+
+static enum sd_err ask_challenge(void) {
+    struct buf challenge SD_CLEANUP(buf_free) = buf_new(128);
+    return rig_challenge(&rig, SPAN_NONE, CHALLENGE_SIGN_IN, VERB_NONE, SPAN_NONE, &challenge);
+}
+
+static enum sd_err offer_passkey(const char *code) {
+    struct keeper_passkey_add_rep rep;
+    struct test_passkey *passkey = rig_new_passkey(&rig);
+    enum sd_err err = rig_offer_passkey(&rig, &agent, passkey, code, &rep);
+    if (err == SD_OK && rep.problem.n == 0)
+        agent.passkey = passkey;
+    return err;
+}
+
+static enum sd_err passkey_good(void) {
+    char code[7];
+    rig_now_ms += 600000;
+    rig_code(&agent, code);
+    return offer_passkey(code);
+}
+
+static enum sd_err passkey_codeless(void) {
+    return offer_passkey("");
+}
+
+static enum sd_err gesture_factors(void) {
+    return rig_gesture(&rig, &agent, VERB_FACTORS, SPAN_NONE);
+}
+
+static enum sd_err passkeys(const char *whose) {
+    struct keeper_passkey_list_req req = {.token = TOKEN, ORIGIN, .person = span_cstr(whose)};
+    struct keeper_passkey_list_rep rep;
+    return RIG_CALL(&rig, RIG_DESK, passkey_list, &req, &rep);
+}
+
+static enum sd_err passkeys_own(void) {
+    return passkeys("");
+}
+
+static enum sd_err passkeys_theirs(void) {
+    return passkeys(stranger_hex);
+}
+
+static enum sd_err passkey_gone(void) {
+    struct keeper_passkey_remove_req req = {
+        .token = TOKEN, ORIGIN, .passkey = span_of(agent.passkey->id, TEST_PASSKEY_ID_BYTES)};
+    struct keeper_passkey_remove_rep rep;
+    return RIG_CALL(&rig, RIG_DESK, passkey_remove, &req, &rep);
+}
+
+static enum sd_err invite_fresh(void) {
+    struct keeper_person_invite_req req = {.email = SPAN("fresh@example.test"), .name = SPAN("Fresh"), .role = SPAN("agent")};
+    struct keeper_person_invite_rep rep;
+    enum sd_err err = RIG_CALL(&rig, RIG_ADMIN, person_invite, &req, &rep);
+    if (err == SD_OK && rep.link.n == 32) {
+        memcpy(fresh_link.link, rep.link.p, 32);
+        (void)snprintf(fresh_link.code, sizeof fresh_link.code, "%.*s", SPAN_FMT(rep.code));
+    }
+    return err;
+}
+
+static enum sd_err enrol_begin(const char *code) {
+    struct keeper_enrol_start_req req = {.link = span_of(fresh_link.link, 32), .code = span_cstr(code), ORIGIN};
+    struct keeper_enrol_start_rep rep;
+    enum sd_err err = RIG_CALL(&rig, RIG_DESK, enrol_start, &req, &rep);
+    if (err == SD_OK && rep.outcome == ENROL_OK)
+        rig_read_otpauth(rep.otpauth, fresh.totp);
+    return err;
+}
+
+static enum sd_err enrol_wrong(void) {
+    return enrol_begin("0000-0000");
+}
+
+static enum sd_err enrol_good(void) {
+    return enrol_begin(fresh_link.code);
+}
+
+static enum sd_err enrol_end(const char *password) {
+    char code[7];
+    rig_code(&fresh, code);
+    struct keeper_enrol_finish_req req = {.link = span_of(fresh_link.link, 32),
+                                          .code = span_cstr(fresh_link.code),
+                                          ORIGIN,
+                                          .password = span_cstr(password),
+                                          .totp = span_cstr(code)};
+    struct keeper_enrol_finish_rep rep;
+    return RIG_CALL(&rig, RIG_DESK, enrol_finish, &req, &rep);
+}
+
+static enum sd_err enrol_unfit(void) {
+    return enrol_end("short");
+}
+
+static enum sd_err enrol_done(void) {
+    return enrol_end(RIG_PASSWORD);
+}
+
+CALL(sessions_own, RIG_DESK, session_list, .token = TOKEN, ORIGIN)
+CALL(sessions_all, RIG_DESK, session_list, .token = TOKEN, ORIGIN, .person = SPAN("*"))
+CALL(sessions_root, RIG_ADMIN, session_list, .person = SPAN("*"))
+CALL(end_theirs, RIG_DESK, session_end, .token = TOKEN, ORIGIN, .person = SPAN("gone@example.test"))
+CALL(end_root, RIG_ADMIN, session_end, .person = SPAN("gone@example.test"))
+CALL(step_nobody, RIG_DESK, step_up, .token = NO_TOKEN, ORIGIN, .verb = VERB_EXPORT)
+CALL(step_code, RIG_DESK, step_up, .token = TOKEN, ORIGIN, .verb = VERB_EXPORT, .totp = SPAN("000000"))
+CALL(recovery, RIG_DESK, recovery_make, .token = TOKEN, ORIGIN)
+CALL(password_unfit, RIG_DESK, password_change, .token = TOKEN, ORIGIN, .old = SPAN(RIG_PASSWORD), .password = SPAN("short"))
+CALL(password_wrong, RIG_DESK, password_change, .token = TOKEN, ORIGIN, .old = SPAN("x"), .password = SPAN(RIG_PASSWORD))
+CALL(password_good, RIG_DESK, password_change, .token = TOKEN, ORIGIN, .old = SPAN(RIG_PASSWORD),
+     .password = SPAN(RIG_PASSWORD))
+CALL(password_nobody, RIG_DESK, password_change, .token = NO_TOKEN, ORIGIN)
+CALL(invite_bad, RIG_ADMIN, person_invite, .email = SPAN("x"), .name = SPAN("X"), .role = SPAN("agent"))
+CALL(invite_theirs, RIG_DESK, person_invite, .token = TOKEN, ORIGIN, .email = SPAN("x@example.test"), .name = SPAN("X"),
+     .role = SPAN("agent"))
+CALL(people_none, RIG_DESK, person_list, .token = TOKEN, ORIGIN)
+CALL(people_all, RIG_DESK, person_list, .token = span_of(chief.token, 32), ORIGIN)
+CALL(change_root, RIG_ADMIN, person_change, .person = SPAN("gone@example.test"), .what = PERSON_NAME, .value = SPAN("Gone"))
+CALL(change_nobody, RIG_ADMIN, person_change, .person = SPAN("x@example.test"), .what = PERSON_SUSPEND)
+CALL(change_theirs, RIG_DESK, person_change, .token = TOKEN, ORIGIN, .person = SPAN("gone@example.test"),
+     .what = PERSON_SUSPEND)
+CALL(change_bare, RIG_DESK, person_change, .token = span_of(chief.token, 32), ORIGIN, .person = SPAN("gone@example.test"),
+     .what = PERSON_SUSPEND)
+CALL(reset_theirs, RIG_DESK, factors_reset, .token = TOKEN, ORIGIN, .person = SPAN("gone@example.test"))
+CALL(reset_alone, RIG_DESK, factors_reset, .token = span_of(chief.token, 32), ORIGIN, .person = SPAN("gone@example.test"))
+CALL(reset_bare, RIG_ADMIN, factors_reset, .person = SPAN("gone@example.test"))
+
 static const struct {
     const char *op;
     enum sd_err (*call)(void);
@@ -383,6 +529,45 @@ static const struct {
     {"delivered", sent_none, SD_ERR_DENIED, "warrant", "sent", "refused", "no-warrant"},
     {"delivered", delivered_how, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
     {"redeem", redeem_good, SD_ERR_DENIED, "warrant", "redeem", "refused", "warrant-over"},
+    {"challenge", ask_challenge, SD_OK, NULL, NULL, NULL, NULL},
+    {"passkey_sign_in", chief_enters, SD_OK, "person", "sign-in", "granted", "passkey"},
+    {"passkey_sign_in", chief_forged, SD_ERR_DENIED, "person", "sign-in", "refused", "challenge"},
+    {"passkey_add", passkey_codeless, SD_ERR_DENIED, "person", "passkey-add", "refused", "failed"},
+    {"passkey_add", passkey_good, SD_OK, "person", "passkey-add", "granted", ""},
+    {"passkey_list", passkeys_own, SD_OK, NULL, NULL, NULL, NULL},
+    {"passkey_list", passkeys_theirs, SD_ERR_DENIED, "person", "list-passkeys", "refused", "not-permitted"},
+    {"passkey_remove", passkey_gone, SD_ERR_GESTURE, "person", "passkey-remove", "refused", "step-up-required"},
+    {"step_up", gesture_factors, SD_OK, "person", "step-up", "granted", "own-factors"},
+    {"step_up", step_nobody, SD_ERR_DENIED, "person", "step-up", "refused", "no-session export"},
+    {"step_up", step_code, SD_ERR_DENIED, "person", "step-up", "refused", "passkey-required export"},
+    {"recovery_make", recovery, SD_OK, "person", "recovery-make", "granted", "stepped up"},
+    {"recovery_make", recovery, SD_ERR_GESTURE, "person", "recovery-make", "refused", "step-up-required"},
+    {"password_change", password_unfit, SD_OK, "person", "password-change", "failed", "unfit"},
+    {"password_change", password_wrong, SD_OK, "person", "password-change", "refused", "failed"},
+    {"password_change", password_good, SD_OK, "person", "password-change", "granted", ""},
+    {"password_change", password_nobody, SD_ERR_DENIED, "person", "password-change", "refused", "no-session"},
+    {"session_list", sessions_own, SD_OK, NULL, NULL, NULL, NULL},
+    {"session_list", sessions_all, SD_ERR_DENIED, "person", "list-sessions", "refused", "not-permitted"},
+    {"session_list", sessions_root, SD_OK, "root", "list-sessions", "granted", ""},
+    {"session_end", end_theirs, SD_ERR_DENIED, "person", "session-end", "refused", "not-permitted all sessions"},
+    {"session_end", end_root, SD_OK, "root", "session-end", "granted", "all sessions"},
+    {"person_invite", invite_bad, SD_OK, "root", "invite", "failed", ""},
+    {"person_invite", invite_theirs, SD_ERR_DENIED, "person", "invite", "refused", "not-permitted"},
+    {"person_invite", invite_fresh, SD_OK, "root", "invite", "granted", "agent"},
+    {"enrol_start", enrol_wrong, SD_OK, "person", "enrol-start", "refused", "failed"},
+    {"enrol_start", enrol_good, SD_OK, "person", "enrol-start", "granted", ""},
+    {"enrol_finish", enrol_unfit, SD_OK, "person", "enrol", "refused", "password"},
+    {"enrol_finish", enrol_done, SD_OK, "person", "enrol", "granted", "password, one-time codes"},
+    {"enrol_finish", enrol_done, SD_OK, "person", "enrol", "refused", "failed"},
+    {"person_list", people_none, SD_ERR_DENIED, "person", "user-list", "refused", "not-permitted"},
+    {"person_list", people_all, SD_OK, "person", "user-list", "granted", ""},
+    {"person_change", change_root, SD_OK, "root", "person-change", "granted", "name"},
+    {"person_change", change_nobody, SD_OK, "root", "person-change", "failed", "suspended"},
+    {"person_change", change_theirs, SD_ERR_DENIED, "person", "person-change", "refused", "not-permitted"},
+    {"person_change", change_bare, SD_ERR_GESTURE, "person", "person-change", "refused", "step-up-required"},
+    {"factors_reset", reset_theirs, SD_ERR_DENIED, "person", "reset-factors", "refused", "not-permitted"},
+    {"factors_reset", reset_alone, SD_ERR_APPROVAL, "person", "reset-factors", "refused", "approval-required"},
+    {"factors_reset", reset_bare, SD_OK, "root", "reset-factors", "failed", ""},
     {"user_add", user_good, SD_OK, "root", "user-add", "granted", "auditor"},
     {"user_add", user_bad, SD_OK, "root", "user-add", "failed", ""},
     {"user_list", users, SD_OK, "root", "user-list", "granted", ""},
@@ -528,7 +713,7 @@ static void people_in_pages(SD_UNUSED void **state) {
         pages++;
         (void)snprintf(after, sizeof after, "%.*s", SPAN_FMT(rep.next));
     } while (*after);
-    assert_int_equal(seen, 450 + 3); /* and those that were there */
+    assert_int_equal(seen, 450 + 5); /* and those that were there */
     assert_true(pages > 1);
 }
 
@@ -562,6 +747,20 @@ static void exchanged_rows(SD_UNUSED void **state) {
     in.email = SPAN("other@example.test");
     assert_int_equal(RIG_CALL(&rig, RIG_DESK, sign_in, &in, &out), SD_ERR_FORGED);
 
+    by_hand("UPDATE passkey SET person=(SELECT id FROM person WHERE email='chief@example.test')");
+    struct buf challenge SD_CLEANUP(buf_free) = buf_new(128);
+    assert_int_equal(rig_challenge(&rig, SPAN_NONE, CHALLENGE_SIGN_IN, VERB_NONE, SPAN_NONE, &challenge), SD_OK);
+    struct test_answer answer SD_CLEANUP(test_answer_free) = test_passkey_get(agent.passkey, buf_span(&challenge));
+    struct keeper_passkey_sign_in_req enter = {ORIGIN,
+                                               .challenge = buf_span(&challenge),
+                                               .credential = span_of(agent.passkey->id, TEST_PASSKEY_ID_BYTES),
+                                               .client_data = buf_span(&answer.client_data),
+                                               .authenticator_data = buf_span(&answer.authenticator_data),
+                                               .signature = buf_span(&answer.signature),
+                                               .user = ID(chief.id)};
+    struct keeper_passkey_sign_in_rep entered;
+    assert_int_equal(RIG_CALL(&rig, RIG_DESK, passkey_sign_in, &enter, &entered), SD_ERR_FORGED);
+
     struct rig_letter anna = RIG_LETTER(60), bert = RIG_LETTER(61);
     bert.from = "bert@customer.example";
     rig_adopt(&rig, &anna, &mine);
@@ -589,6 +788,8 @@ static int setup(SD_UNUSED void **state) {
     rig.recipients[0] = "anna@customer.example";
     rig_add(&rig, "agent@example.test", "agent", "support", &agent);
     rig_add(&rig, "gone@example.test", "agent", "support", &gone);
+    rig_add(&rig, "chief@example.test", "admin", NULL, &chief);
+    rig_enter(&rig, "chief@example.test", &chief);
     put_hex(&hex, ID(agent.id));
     memcpy(person_hex, hex.p, 32);
     b.queue = "billing";

@@ -43,6 +43,7 @@ int cmd_grant(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_warrant(int argc, char **argv);
 int cmd_alarm(int argc, char **argv);
+int cmd_session(int argc, char **argv);
 
 /* Options that most commands have: -c CONF, -o key=value …, --json. Others are left to the caller. */
 #define OVERRIDES_MAX 64
@@ -101,6 +102,7 @@ void put_zone_json(struct json_out *j, struct span zone);
 
 /* print.c: the keeper's JSON lines for people. */
 void print_person(struct span line);
+void print_session(struct span line);
 void print_record(struct span line);
 void print_who(struct span line);
 void print_role(struct span line);

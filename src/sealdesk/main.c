@@ -14,8 +14,12 @@ static const struct {
     {"check", cmd_check, "-c CONF [--json] | --keys", "is the configuration right; all keys"},
     {"dns", cmd_dns, "-c CONF [--json] | check -c CONF [--json] [--resolver IP@PORT]",
      "the DNS records to publish; does the world see them"},
-    {"user", cmd_user, "add -c CONF --email A --name N --role R [--queue Q …] --password-file F | list -c CONF [--json]",
+    {"user", cmd_user,
+     "add -c CONF --email A --name N --role R [--queue Q …] [--password-file F] | list -c CONF [--json] |\n"
+     "           suspend|resume|remove|invite|reset ADDRESS | role ADDRESS R | name ADDRESS N | queues|roles ADDRESS [WORD …]",
      "people"},
+    {"session", cmd_session, "list -c CONF [--person A] [--json] | end -c CONF ID | end -c CONF --person A",
+     "who is signed in, and out with them"},
     {"audit", cmd_audit,
      "verify|list|key -c CONF [--json] | tail [-n N] [-f] -c CONF [--json] | export [--from N] [--until N] [--out FILE] -c "
      "CONF |\n"

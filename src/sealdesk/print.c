@@ -17,11 +17,20 @@ static void put_names(struct buf *to, json_t *names) {
 
 void print_person(struct span line) {
     json_t *person = json_loadb((const char *)line.p, line.n, 0, NULL);
-    struct buf queues SD_CLEANUP(buf_free) = buf_new(16384);
+    struct buf queues SD_CLEANUP(buf_free) = buf_new(16384), factors SD_CLEANUP(buf_free) = buf_new(256);
     put_names(&queues, json_object_get(person, "queues"));
-    (void)printf("%-32s %-20s %-10s %.*s\n", text_of(person, "email"), text_of(person, "name"), text_of(person, "role"),
-                 SPAN_FMT(buf_span(&queues)));
+    put_names(&factors, json_object_get(person, "factors"));
+    (void)printf("%-32s %-20s %-10s %-9s %-32.*s %.*s\n", text_of(person, "email"), text_of(person, "name"),
+                 text_of(person, "role"), text_of(person, "state"), SPAN_FMT(buf_span(&factors)), SPAN_FMT(buf_span(&queues)));
     json_decref(person);
+}
+
+void print_session(struct span line) {
+    json_t *session = json_loadb((const char *)line.p, line.n, 0, NULL);
+    (void)printf("%s %-20s %-8s since %s, used %s, from %s%s\n", text_of(session, "id"), text_of(session, "name"),
+                 text_of(session, "factor"), text_of(session, "started_at"), text_of(session, "used_at"),
+                 text_of(session, "origin"), json_is_true(json_object_get(session, "limited")) ? ", limited" : "");
+    json_decref(session);
 }
 
 void print_record(struct span line) {

@@ -196,6 +196,30 @@ def test_people_can_be_added_while_it_runs(office, tmp_path):
     assert root
 
 
+def test_people_come_and_go_by_command(office):
+    invited = office.cli("user", "add", "--email", "guest@desk.example", "--name", "Guest", "--role", "agent", "--json")
+    assert invited.returncode == 0, invited.stderr
+    told = json.loads(invited.stdout)
+    assert "/#/enrol/" in told["link"] and len(told["code"]) == 9 and told["expires_at"]
+    again = office.cli("user", "invite", "guest@desk.example")
+    assert again.returncode == 0 and again.stdout.startswith("link:") and told["code"] not in again.stdout
+    listed = [json.loads(line) for line in office.cli("user", "list", "--json").stdout.splitlines()]
+    guest = next(p for p in listed if p["email"] == "guest@desk.example")
+    assert guest["state"] == "invited" and guest["factors"] == []
+    assert office.cli("user", "role", "guest@desk.example", "supervisor").returncode == 0
+    assert office.cli("user", "queues", "guest@desk.example", "support").returncode == 0
+    assert office.cli("user", "suspend", "guest@desk.example").returncode == 1  # not enrolled: to be removed
+    bare = office.cli("user", "reset", "alice@desk.example")
+    assert bare.returncode == 1 and "--break-glass" in bare.stderr
+    assert office.cli("user", "remove", "guest@desk.example").returncode == 0
+    assert "guest@desk.example" not in office.cli("user", "list").stdout
+    assert office.cli("user", "remove", "guest@desk.example").returncode == 1
+    assert office.cli("user", "frob", "guest@desk.example").returncode == 2
+    assert office.cli("session", "list").returncode == 0
+    assert office.cli("session", "end", "0" * 32).returncode == 1
+    assert office.cli("session", "end", "not-an-id").returncode == 2
+
+
 def test_second_run_on_the_same_directory_is_refused(office):
     second = office.cli("run")
     assert second.returncode == 75 and "another Sealdesk" in second.stderr
