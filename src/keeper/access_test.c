@@ -174,6 +174,14 @@ static void grants_need_a_gesture_and_a_reason(SD_UNUSED void **state) {
     assert_int_equal(RIG_CALL(&rig, RIG_DESK, grant_add, &req, &rep), SD_ERR_DENIED);
 }
 
+static void the_reason_is_listed(SD_UNUSED void **state) {
+    uint64_t number = 0;
+    struct keeper_audit_list_rep rep;
+    assert_true(grants(NULL, "boss@example.test", true, VERB_BIT(OPEN), "*", CATEGORIES_ALL, 0, &number));
+    assert_int_equal(RIG_CALL(&rig, RIG_ADMIN, audit_list, &(struct keeper_audit_list_req){.from = 0}, &rep), SD_OK);
+    assert_true(span_search(rep.records.raw, SPAN("\"note_text\":\"The customer called and asked.\"}")) < rep.records.raw.n);
+}
+
 static void duties_stay_separate(SD_UNUSED void **state) {
     uint64_t number = 0;
     assert_false(grants(NULL, "admin@example.test", true, VERB_BIT(PURGE), "*", CATEGORIES_ALL, 0, &number));
@@ -727,6 +735,7 @@ int main(void) {
         CASE(a_queue_has_a_category),
         CASE(a_denial_wins),
         CASE(grants_need_a_gesture_and_a_reason),
+        CASE(the_reason_is_listed),
         CASE(duties_stay_separate),
         CASE(roles_of_ones_own),
         CASE(two_people_reset),

@@ -1,5 +1,6 @@
 /* audit_show.c - the log for those who read it: for people as lists, byte for byte for those who check it elsewhere. */
 #include "core/codec.h"
+#include "core/json_out.h"
 #include "keeper/handlers.h"
 #include "keeper/permit.h"
 
@@ -18,6 +19,27 @@ static enum sd_err name_of(struct keeper *k, struct span hex, struct buf *to) {
     return query_end(&q);
 }
 
+/* What people wrote when they did it, as far as it fits and still is there. */
+static enum sd_err put_note(struct keeper *k, struct span hex, struct buf *to) {
+    uint8_t id[ID_BYTES];
+    struct buf text SD_CLEANUP(buf_free) = buf_new(1024), member SD_CLEANUP(buf_free) = buf_new(4096);
+    if (hex_to_bytes(hex, id, sizeof id) != SD_OK)
+        return SD_OK;
+    enum sd_err err = note_get(k, span_of(id, sizeof id), &text);
+    if (err || text.n == 0)
+        return err;
+    struct json_out j = json_out(&member);
+    json_text(&j, NULL, buf_span(&text));
+    static const char mark[] = ",\"note_text\":";
+    if (to->n + member.n + sizeof mark > LEAF_LISTED_MAX || to->n == 0)
+        return buf_err(&member);
+    to->n--; /* the brace */
+    buf_text(to, mark);
+    buf_put(to, buf_span(&member));
+    buf_byte(to, '}');
+    return buf_err(&member);
+}
+
 enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) {
     struct buf name SD_CLEANUP(buf_free) = buf_new(1024);
     enum sd_err err = name_of(k, leaf_person(record), &name);
@@ -28,7 +50,8 @@ enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) {
         buf_reset(to);
         leaf_listing(to, record, SPAN_NONE);
     }
-    return buf_err(to);
+    err = put_note(k, leaf_note(record), to);
+    return err ? err : buf_err(to);
 }
 
 /* ---- readings ---- */

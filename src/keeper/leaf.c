@@ -6,6 +6,7 @@
 #define ID_BYTES 16
 #define ACTOR_PERSON_MARK "\"actor\":{\"kind\":\"person\",\"id\":\""
 #define TICKET_MARK ",\"ticket\":\""
+#define NOTE_MARK ",\"note\":\""
 #define OBJECTS_MARK ",\"objects\":\""
 
 static const char *const actor_texts[] = {
@@ -98,6 +99,10 @@ bool leaf_ticket(struct span record, uint8_t ret[16]) {
 
 struct span leaf_person(struct span record) {
     return hex_after(record, SPAN(ACTOR_PERSON_MARK));
+}
+
+struct span leaf_note(struct span record) {
+    return hex_after(record, SPAN(NOTE_MARK));
 }
 
 static void put_without_objects(struct buf *to, struct span record) {

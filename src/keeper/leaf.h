@@ -55,6 +55,8 @@ void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms);
 bool leaf_ticket(struct span record, uint8_t ret[16]);
 /* The person's id (hex) when a person acted, or an empty span. */
 struct span leaf_person(struct span record);
+/* The id (hex) of the free text that goes with it, or an empty span. */
+struct span leaf_note(struct span record);
 /* The record as it is listed: with the person's name (empty: none), a list of objects as its count. */
 void leaf_listing(struct buf *to, struct span record, struct span name);
 

@@ -50,6 +50,8 @@ void print_record(struct span line) {
         (void)printf(" %s", text_of(object, "id"));
     if (*text_of(record, "reason"))
         (void)printf(" (%s)", text_of(record, "reason"));
+    if (*text_of(record, "note_text"))
+        (void)printf(": %s", text_of(record, "note_text"));
     (void)printf("\n");
     json_decref(record);
 }
