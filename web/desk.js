@@ -80,13 +80,15 @@ class Problem extends Error {
     super(fields || body.detail || 'The server did not answer as expected.');
     this.status = status;
     this.code = body.code;
+    this.act = body.act;
+    this.object = body.object;
     this.retryAfter = retryAfter;
   }
 }
 
 let session = null;
 
-async function ask(method, path, {body, headers = {}} = {}) {
+async function send(method, path, {body, headers = {}} = {}) {
   const options = {method, headers: {...headers}, credentials: 'same-origin', cache: 'no-store'};
   if (body !== undefined) {
     options.body = JSON.stringify(body);
@@ -108,80 +110,18 @@ async function ask(method, path, {body, headers = {}} = {}) {
   return {data, etag: answer.headers.get('ETag')};
 }
 
-// ---- signing in and out ----
-
-function leave(text) {
-  session = null;
-  current = null;
-  $('app').hidden = true;
-  $('ticket').replaceChildren();
-  $('list').replaceChildren();
-  $('sign-in').hidden = false;
-  note($('sign-in-note'), text, true);
-  document.title = 'Sealdesk';
-  $('email').focus();
+// The same, with a gesture or a second person where the server wants one. what: the act in words, for whoever confirms it.
+async function ask(method, path, options = {}) {
+  for (let turn = 0; ; turn++) {
+    try {
+      return await send(method, path, options);
+    } catch (problem) {
+      if (problem.code === 'approval-required') await askApproval(problem, options.what);
+      else if (problem.code === 'step-up-required' && turn < 2) await confirmAct(problem, options.what);
+      else throw problem;
+    }
+  }
 }
-
-let lastUser = null;
-
-function enter(data) {
-  if (lastUser !== data.user.id) drafts.clear(); // they are kept over an ended session, for the same person alone
-  lastUser = data.user.id;
-  session = data;
-  $('sign-in').hidden = true;
-  $('app').hidden = false;
-  $('who').textContent = `${data.user.name}, ${data.user.role}`;
-  const queues = $('filter-queue');
-  queues.replaceChildren(el('option', {value: ''}, 'All'), ...data.user.queues.map(q => el('option', {value: q}, q)));
-  loadList();
-  follow();
-}
-
-// What is plainly incomplete is not tried: each failed attempt counts.
-function incomplete(form) {
-  if (!form.email.value.trim()) return {field: form.email, text: 'Enter your e-mail address.'};
-  if (!form.password.value) return {field: form.password, text: 'Enter your password.'};
-  if (!/^\d{6}$/.test(form.totp.value.replace(/\s/g, ''))) {
-    return {field: form.totp, text: 'Enter the six digits that your authenticator shows now.'};
-  }
-  return null;
-}
-
-$('sign-in-form').addEventListener('submit', async event => {
-  event.preventDefault();
-  const form = event.target;
-  const button = form.querySelector('button');
-  const missing = incomplete(form);
-  if (missing) {
-    note($('sign-in-note'), missing.text);
-    missing.field.focus();
-    return;
-  }
-  if (!busy(button, true)) return;
-  note($('sign-in-note'), '');
-  try {
-    const {data} = await ask('POST', '/api/v1/session', {body: {
-      email: form.email.value.trim(), password: form.password.value, totp: form.totp.value.replace(/\s/g, '')}});
-    form.password.value = form.totp.value = '';
-    enter(data);
-  } catch (problem) {
-    const wait = problem.status === 429 ? ` Try again in ${duration(Number(problem.retryAfter) || 1)}.` : '';
-    note($('sign-in-note'), problem.message + wait);
-    form.totp.value = '';
-    form.totp.focus();
-  }
-  busy(button, false);
-});
-
-$('sign-out').addEventListener('click', async () => {
-  drafts.clear();
-  try {
-    await ask('DELETE', '/api/v1/session');
-    leave('You are signed out.');
-  } catch (problem) {
-    if (session) note($('list-note'), problem.message);
-  }
-});
 
 // ---- the list ----
 
@@ -264,8 +204,15 @@ let current = null; // {id, ticket, etag, texts: Map of message id to what was o
 const drafts = new Map(); // ticket id to {text, cc, key}: in memory only
 
 function follow() {
+  const link = enrolLink();
+  const page = {'#/account': drawAccount, '#/requests': drawRequests}[location.hash];
   const match = /^#\/t\/([0-9a-f]{32})$/.exec(location.hash);
-  if (!session) return;
+  if (link) showEnrolment(link);
+  if (!session || session.limited) return;
+  $('panes').hidden = Boolean(page);
+  $('account').hidden = !page;
+  if (page) page().then(() => $('account').querySelector('h1')?.focus());
+  else $('account').replaceChildren();
   if (match && (!current || current.id !== match[1])) showTicket(match[1]);
   if (!match) closeTicket();
 }
@@ -321,7 +268,7 @@ function drawTicket(message) {
     backLink(),
     el('div', {class: 'ticket-head'},
       el('h1', {}, theirs(t.subject || '(no subject)', 1000)),
-      el('p', {class: 'small'}, `#${t.number} · ${t.queue} · ${words[t.state]} · assigned to ${holder}`)),
+      el('p', {class: 'small'}, `#${t.number} · ${t.queue} · ${words[t.state]}${t.category === 'normal' ? '' : ` · ${t.category}`} · assigned to ${holder}`)),
     ...[heldBox(t)].filter(Boolean),
     actions(t),
     el('p', {class: 'note', id: 'ticket-note', role: 'alert', hidden: !message}, message || ''),
@@ -373,16 +320,48 @@ function actions(t) {
     if (t.state === 'closed' || t.state === 'spam') add('Reopen', {state: 'open'});
     else add('Close', {state: 'closed'});
     if (t.state !== 'spam') add('Mark as spam', {state: 'spam'});
+    if (session.rights.includes('classify')) buttons.push(categoryChoice(t));
+  }
+  if (session.rights.includes('purge')) {
+    buttons.push(el('button', {class: 'danger', type: 'button', on: {click: e => destroyTicket(e.target, t)}}, 'Destroy for good'));
   }
   return el('div', {class: 'actions'}, ...buttons);
+}
+
+const categories = {normal: 'Normal', confidential: 'Confidential', special: 'Special (health, belief …)'};
+
+function categoryChoice(t) {
+  const choice = el('select', {id: 'category', 'aria-label': 'Category', on: {change: e => changeTicket(e.target, {category: e.target.value})}},
+    ...Object.entries(categories).map(([value, text]) => el('option', {value, selected: value === t.category}, text)));
+  return choice;
+}
+
+async function destroyTicket(button, t) {
+  if (!busy(button, true)) return;
+  try {
+    await ask('DELETE', `/api/v1/tickets/${t.id}`, {what: `destroy ticket #${t.number}`});
+    location.hash = '#/';
+    loadList();
+    say('The ticket was destroyed.');
+  } catch (problem) {
+    if (!session) return;
+    busy(button, false);
+    note($('ticket-note'), problem.message, problem.code === 'asked' || problem.code === 'not-confirmed');
+  }
 }
 
 async function changeTicket(button, change) {
   const mine = current;
   if (!busy(button, true)) return;
   try {
-    await ask('PATCH', `/api/v1/tickets/${mine.id}`, {body: change, headers: {'If-Match': mine.etag}});
+    const {etag} = await ask('PATCH', `/api/v1/tickets/${mine.id}`, {body: change, headers: {'If-Match': mine.etag}});
     if (mine !== current) return;
+    if (!etag) { // done, and out of this person's reach
+      location.hash = '#/';
+      loadList();
+      say('Saved; the ticket is no longer among yours.');
+      return;
+    }
     await reload();
     say('Saved.');
     loadList();
@@ -565,6 +544,11 @@ function timeline() {
 
 // ---- start ----
 
-ask('GET', '/api/v1/session').then(({data}) => enter(data)).catch(problem => {
-  leave(problem.code === 'not-signed-in' ? '' : problem.message);
-});
+setUpAccess();
+if (enrolLink()) {
+  showEnrolment(enrolLink());
+} else {
+  send('GET', '/api/v1/session').then(({data}) => enter(data)).catch(problem => {
+    leave(problem.code === 'not-signed-in' ? '' : problem.message);
+  });
+}

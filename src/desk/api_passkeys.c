@@ -70,6 +70,8 @@ enum sd_err api_passkey_add(struct desk *desk, struct exchange *x) {
         return SD_OK;
     intend(x, VERB_FACTORS, SPAN_NONE);
     enum sd_err err = keeper_passkey_add_call(desk->keeper, &req, x->deadline, &msg, &rep);
+    if (respond_wait(x, err))
+        return SD_OK;
     return err ? err : respond_added(desk, x, &rep);
 }
 

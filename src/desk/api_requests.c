@@ -2,6 +2,7 @@
 #include "core/ipc/keeper.h"
 #include "core/json_out.h"
 #include "desk/form.h"
+#include "desk/present.h"
 #include "desk/ticket_find.h"
 
 #define REASON_MAX 256
@@ -11,13 +12,45 @@ static enum sd_err list(struct desk *desk, struct exchange *x, struct ipc_msg **
     return keeper_request_list_call(desk->keeper, &req, x->deadline, msg, rep);
 }
 
+/* Whoever approves has to know whom it is about. Names of staff are no secret of a colleague. */
+static enum sd_err name_people(struct desk *desk, struct exchange *x, struct ipc_list requests, struct names *names) {
+    struct ipc_list_iter iter = ipc_list_start(requests);
+    struct span item;
+    enum sd_err err = SD_OK;
+    while (err == SD_OK && ipc_list_next(&iter, &item)) {
+        struct json_in *request SD_CLEANUP(in_free) = NULL;
+        enum verb verb = VERB_NONE;
+        if (in_read(item, &request) == SD_OK && verb_from(in_text(in_member(request, "verb")), &verb) &&
+            verb_facts(verb)->scope == SCOPE_SYSTEM)
+            err = names_ask(desk, x, names, in_text(in_member(request, "object")));
+    }
+    return err;
+}
+
 enum sd_err api_requests_list(struct desk *desk, struct exchange *x) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_request_list_rep rep;
+    struct names names = {0};
     enum sd_err err = list(desk, x, &msg, &rep);
     if (err == SD_OK)
-        respond_items(x, rep.requests, SPAN_NONE);
-    return err;
+        err = name_people(desk, x, rep.requests, &names);
+    if (err)
+        return err;
+    struct ipc_list_iter iter = ipc_list_start(rep.requests);
+    struct span item;
+    struct json_out j = respond_json(x, 200);
+    json_begin_object(&j, NULL);
+    json_begin_array(&j, "items");
+    while (ipc_list_next(&iter, &item))
+        json_raw(&j, NULL, item);
+    json_end(&j);
+    json_begin_object(&j, "names");
+    for (size_t i = 0; i < names.count; i++)
+        if (names.names[i].n)
+            json_text(&j, arena_cstr(x->arena, names.ids[i]), names.names[i]);
+    json_end(&j);
+    json_end(&j);
+    return SD_OK;
 }
 
 enum sd_err api_request_make(struct desk *desk, struct exchange *x) {

@@ -50,6 +50,8 @@ enum sd_err api_step_up(struct desk *desk, struct exchange *x) {
     if (form_wrong(x, &form))
         return SD_OK;
     enum sd_err err = ask(desk, x, &req);
+    if (respond_wait(x, err))
+        return SD_OK;
     if (err && err != SD_ERR_DENIED)
         return err;
     if (err)

@@ -58,6 +58,6 @@ desk_handler api_requests_list, api_request_make, api_request_approve, api_reque
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
     api_timeline_get, api_ticket_destroy, api_message_destroy;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
-desk_handler page_index, page_script, page_sender_script, page_style, page_icon;
+desk_handler page_index, page_script, page_sender_script, page_access_script, page_account_script, page_style, page_icon;
 
 #endif

@@ -4,6 +4,7 @@
 #include "desk/timeline.h"
 
 #define CURSOR_TEXT_MAX 1024
+#define WAIT_S 30 /* a one-time code lives as long */
 
 void form_free(struct form *form) {
     in_free(&form->body);
@@ -226,4 +227,12 @@ void respond_codes(struct exchange *x, struct ipc_list codes) {
         json_text(&j, NULL, code);
     json_end(&j);
     json_end(&j);
+}
+
+bool respond_wait(struct exchange *x, enum sd_err err) {
+    if (err != SD_ERR_BUSY)
+        return false;
+    respond_problem(x, PROBLEM_THROTTLED, SPAN_NONE);
+    x->response.retry_after_s = WAIT_S;
+    return true;
 }

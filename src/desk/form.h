@@ -62,6 +62,8 @@ void respond_items(struct exchange *x, struct ipc_list items, struct span next);
 void respond_items_numbered(struct exchange *x, struct ipc_list items, uint64_t next);
 /* {"recovery_codes":[…]}: the one time that they are shown. */
 void respond_codes(struct exchange *x, struct ipc_list codes);
+/* SD_ERR_BUSY where a code is typed: too many were wrong. True: the response is there. */
+bool respond_wait(struct exchange *x, enum sd_err err);
 /* What the keeper says is wrong, for the person: 409. */
 void respond_refused(struct exchange *x, struct span problem);
 

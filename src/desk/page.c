@@ -21,6 +21,14 @@ enum sd_err page_sender_script(SD_UNUSED struct desk *desk, struct exchange *x) 
     return respond_asset(x, "text/javascript; charset=utf-8", asset_sender_script());
 }
 
+enum sd_err page_access_script(SD_UNUSED struct desk *desk, struct exchange *x) {
+    return respond_asset(x, "text/javascript; charset=utf-8", asset_access_script());
+}
+
+enum sd_err page_account_script(SD_UNUSED struct desk *desk, struct exchange *x) {
+    return respond_asset(x, "text/javascript; charset=utf-8", asset_account_script());
+}
+
 enum sd_err page_style(SD_UNUSED struct desk *desk, struct exchange *x) {
     return respond_asset(x, "text/css; charset=utf-8", asset_style());
 }

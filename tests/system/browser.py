@@ -1,4 +1,5 @@
 """A real Chromium without other software between: its DevTools protocol over two pipes, as JSON ended by NUL."""
+import base64
 import json
 import os
 import shutil
@@ -82,6 +83,20 @@ class Browser:
             self.problems.append("dialog: " + params["message"])
         elif message["method"] == "Network.requestWillBeSent":
             self.requests.append(params["request"]["url"])
+
+    def authenticator(self, verified=True):
+        """A virtual one inside this device that keeps passkeys; `verified`: whether its owner proves to be who they are. Its id."""
+        self.call("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+                   "isUserVerified": verified, "automaticPresenceSimulation": True}
+        return self.call("WebAuthn.addVirtualAuthenticator", options=options)["authenticatorId"]
+
+    def shoot(self, name):
+        """What the window shows, as a picture in the folder that SEALDESK_PICTURES names; nothing without it."""
+        if folder := os.environ.get("SEALDESK_PICTURES"):
+            picture = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+            with open(os.path.join(folder, name + ".png"), "wb") as f:
+                f.write(picture)
 
     def js(self, expression):
         """The value of a JavaScript expression; promises are waited for. The page's policy holds for what the page does, not for this."""

@@ -251,7 +251,7 @@ def test_a_stranger_who_is_named_in_a_forged_request_is_refused_in_words(gated):
 
 
 def test_who_sees_no_ticket_searches_no_domain(gated):
-    sam = gated.sign_in("sam@desk.example")
+    sam = gated.whole("sam@desk.example")
     answer = gated.get(sam, "/tickets", params={"domain": "partner.example"})
     assert answer.status_code in (200, 403, 404) and not answer.json().get("items")
     refused = [r for r in gated.audit() if r["action"] == "search" and r["outcome"] == "refused"]

@@ -251,7 +251,8 @@ def test_an_ended_session_keeps_the_answer_for_the_same_person(page, office, wor
     page.js("ask('DELETE', '/api/v1/session').then(() => true)")
     page.press("Send answer")
     page.wait("!document.getElementById('sign-in').hidden")
-    sign_in(page, office, "sam@desk.example")
+    office.person("idle@desk.example", "Ida", "agent", [])
+    sign_in(page, office, "idle@desk.example")
     page.wait("!document.getElementById('list-empty').hidden")
     assert "no queue" in page.text("#list-empty") and page.js("drafts.size") == 0
     assert page.problems == []
