@@ -99,12 +99,14 @@ static enum sd_err find(struct keeper *k, struct span id, struct warrant_row *ro
 }
 
 static struct leaf warrant_leaf(struct span id, const struct warrant_row *row, const char *action) {
-    struct leaf leaf = {
-        .actor = ACTOR_WARRANT, .actor_id = id, .action = action, .object = "answer", .outcome = OUTCOME_REFUSED};
-    if (row->verdict == WARRANT_NOT_THERE) {
+    struct leaf leaf = {.actor = ACTOR_WARRANT, .action = action, .object = "answer", .outcome = OUTCOME_REFUSED};
+    if (row->verdict == WARRANT_NOT_THERE) { /* what is not there does not act: the id is the asker's own word */
+        leaf.object = "warrant";
+        leaf.object_id = id;
         leaf.reason = "no-warrant";
         return leaf;
     }
+    leaf.actor_id = id;
     leaf.object_id = span_of(row->object, ID_BYTES);
     leaf.ticket = span_of(row->ticket, ID_BYTES);
     leaf.reason = row->verdict == WARRANT_OVER ? "warrant-over" : NULL;

@@ -248,7 +248,7 @@ enum sd_err keeper_on_warrant_open(void *ctx, struct ipc_call *call, const struc
     if (err)
         return err;
     struct leaf leaf = {.actor = ACTOR_WARRANT,
-                        .actor_id = req->warrant,
+                        .actor_id = scope.there ? req->warrant : SPAN_NONE, /* what is not there does not act */
                         .action = "open",
                         .object = object.there ? object_kind_text(object.facts.kind) : "object",
                         .object_id = req->object,
