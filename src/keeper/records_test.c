@@ -591,7 +591,7 @@ static const struct {
     {"act", classify, SD_OK, "person", "classify", "granted", "normal"},
     {"role_set", role_good, SD_OK, "root", "role-set", "granted", "night-shift"},
     {"role_set", role_bad, SD_OK, "root", "role-set", "failed", "agent"},
-    {"role_set", role_mine, SD_ERR_DENIED, "person", "role-set", "refused", "not-permitted night-shift"},
+    {"role_set", role_mine, SD_ERR_DENIED, "person", "role-set", "refused", "not-permitted"},
     {"role_set", role_remove, SD_OK, "root", "role-remove", "granted", "night-shift"},
     {"role_list", roles, SD_OK, NULL, NULL, NULL, NULL},
     {"grant_add", grant_good, SD_OK, "root", "grant", "granted", "deny 2"},

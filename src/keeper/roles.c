@@ -128,9 +128,9 @@ enum sd_err keeper_on_role_set(void *ctx, struct ipc_call *call, const struct ke
         return err;
     struct leaf leaf = asker_leaf(&asker, req->origin, req->remove ? "role-remove" : "role-set");
     leaf.object = "role";
-    leaf.detail = is_role_name(req->name) ? req->name : SPAN_NONE;
     if (permission.status)
         return refuse_permission(k, call, &permission, &leaf);
+    leaf.detail = is_role_name(req->name) ? req->name : SPAN_NONE; /* who may not has nothing to write there */
     leaf.reason = permission.reason;
     return problem ? answer_problem(k, call, problem, &leaf) : change_role(k, call, &asker, req, &leaf);
 }
