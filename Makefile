@@ -3,7 +3,7 @@ BUILD ?= build
 NINJA_FLAGS ?=
 SHELL := /bin/bash
 
-.PHONY: demo test deps build asan tsan fuzz fuzz-auth bench bench-auth format lint install clean check-sources
+.PHONY: demo test deps build asan tsan adversary fuzz fuzz-auth bench bench-auth bench-keeper format lint install clean check-sources
 
 build: deps
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
@@ -28,6 +28,9 @@ tsan: deps
 	@[ -f $(BUILD)-tsan/build.ninja ] || meson setup $(BUILD)-tsan -Db_sanitize=thread -Db_lundef=false >/dev/null
 	@ninja -C $(BUILD)-tsan
 	@TSAN_OPTIONS="report_thread_leaks=0 $$TSAN_OPTIONS" meson test -C $(BUILD)-tsan --suite unit --print-errorlogs # threads of a process end with it
+
+adversary: build # SECONDS_EACH=600: of each process that is taken over
+	@SEALDESK_ADVERSARY_SECONDS=$${SECONDS_EACH:-60} $(BUILD)/src/keeper/keeper_adversary_test $(BUILD)/libexec/sealdesk-keeper
 
 fuzz: deps
 	@fuzz/run.sh
