@@ -18,7 +18,7 @@ struct audit {
     pthread_cond_t more;
     struct audit_entry *first, **last; /* submitted */
     struct audit_entry *done, **done_last;
-    size_t backlog;
+    size_t backlog, backlog_bytes;
     bool stopping, failing;
     struct merkle_range range; /* durable; written by the log's thread under the lock */
     struct audit_files files;  /* the log's thread alone */
@@ -133,6 +133,8 @@ void audit_submit(struct audit *audit, struct audit_entry *first) {
     *audit->last = first;
     for (; first; first = first->next) {
         audit->backlog++;
+        first->bytes = first->rest.n + first->out.body.n;
+        audit->backlog_bytes += first->bytes;
         audit->last = &first->next;
     }
     pthread_cond_signal(&audit->more);
@@ -144,6 +146,13 @@ size_t audit_backlog(struct audit *audit) {
     size_t n = audit->backlog;
     pthread_mutex_unlock(&audit->lock);
     return n;
+}
+
+bool audit_full(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    bool full = audit->backlog >= AUDIT_BACKLOG_MAX || audit->backlog_bytes >= AUDIT_BACKLOG_BYTES;
+    pthread_mutex_unlock(&audit->lock);
+    return full;
 }
 
 bool audit_failing(struct audit *audit) {
@@ -215,9 +224,10 @@ static void put_finished(struct audit *audit, struct audit_entry *entry) {
 
 /* Answers go out in order, each after its entry can be found: who is answered and asks for the history sees it there. */
 static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err err) {
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     while (entries) {
         struct audit_entry *entry = entries;
+        bytes += entry->bytes;
         entries = entry->next;
         entry->next = NULL;
         entry->err = err;
@@ -228,6 +238,7 @@ static void finish(struct audit *audit, struct audit_entry *entries, enum sd_err
     }
     pthread_mutex_lock(&audit->lock);
     audit->backlog -= count;
+    audit->backlog_bytes -= bytes;
     pthread_mutex_unlock(&audit->lock);
 }
 

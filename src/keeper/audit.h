@@ -13,7 +13,9 @@
 #include "keeper/segment.h"
 
 #define AUDIT_CHECKPOINT_MS (60 * 1000)
-#define AUDIT_BACKLOG_MAX 4096 /* records waiting; above it the loop takes no more questions */
+/* What waits, with its answers; above it the loop takes no more questions. */
+#define AUDIT_BACKLOG_MAX 4096
+#define AUDIT_BACKLOG_BYTES ((size_t)8 * 1024 * 1024) /* ordinary ones have 700 bytes; a list of people has 60000 */
 
 /* One record and what waits for it. From audit_entry_new; freed by the log or, when finished, by audit_entry_free. */
 struct audit_entry {
@@ -27,6 +29,7 @@ struct audit_entry {
     /* Asks for a checkpoint over this record and all before it, and makes the answer from it; called by the log's thread. */
     enum sd_err (*with_checkpoint)(struct ipc_out *out, struct span note);
     /* filled in by the log */
+    size_t bytes; /* of record and answer, while they wait */
     enum sd_err err;
     uint64_t seq, segment, offset;
 };
@@ -47,7 +50,8 @@ enum sd_err audit_open(const struct audit_spec *spec, struct audit **ret, uint64
 void audit_close(struct audit **audit); /* frees; refuses what still waits */
 
 void audit_submit(struct audit *audit, struct audit_entry *first); /* a chain; takes ownership */
-size_t audit_backlog(struct audit *audit);
+size_t audit_backlog(struct audit *audit);                         /* records that wait */
+bool audit_full(struct audit *audit);
 bool audit_failing(struct audit *audit); /* the last round could not be written */
 /* Waits for records until the deadline or audit_stop(), then writes what is there. False when stopped and empty. */
 bool audit_turn(struct audit *audit, struct deadline deadline);

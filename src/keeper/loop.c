@@ -125,8 +125,8 @@ static void drop_peer(struct loop *loop, size_t i) {
     loop->peers[i] = loop->peers[--loop->peer_count];
 }
 
-static size_t backlog(const struct loop *loop) {
-    return loop->k->audit ? audit_backlog(loop->k->audit) : 0;
+static bool is_full(const struct loop *loop) {
+    return loop->k->audit && audit_full(loop->k->audit);
 }
 
 static enum sd_err serve_one(struct loop *loop, struct ipc_conn *conn) {
@@ -141,7 +141,7 @@ static bool serve(struct loop *loop, struct ipc_conn *conn) {
         log_warn("keeper.peer", "dropped peer=%u error=does not read", ipc_conn_peer(conn));
         return false;
     }
-    for (size_t i = 0; i < MESSAGES_AT_ONCE && backlog(loop) < AUDIT_BACKLOG_MAX; i++) {
+    for (size_t i = 0; i < MESSAGES_AT_ONCE && !is_full(loop); i++) {
         enum sd_err err = serve_one(loop, conn);
         if (err == SD_ERR_TIMEOUT)
             return true;
@@ -164,7 +164,7 @@ static bool may_accept(const struct loop *loop) {
 /* One wait: the bell, the admin socket, and, unless the log has too much to write already, the peers. */
 static void wait_and_serve(struct loop *loop) {
     struct pollfd fds[PEERS_MAX + 2];
-    bool full = backlog(loop) >= AUDIT_BACKLOG_MAX;
+    bool full = is_full(loop);
     size_t peers = full ? 0 : loop->peer_count;
     pthread_mutex_lock(&loop->lock);
     int listen_fd = loop->listen_fd;
@@ -189,7 +189,7 @@ static void wait_and_serve(struct loop *loop) {
 
 static bool idle(struct loop *loop) {
     return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && work_idle(&loop->k->checks) &&
-           backlog(loop) == 0;
+           !(loop->k->audit && audit_backlog(loop->k->audit));
 }
 
 static void finish(struct loop *loop) {
