@@ -3,7 +3,8 @@
  * over its own socket, against the real keeper. Then: what came out was allowed, and recorded once; what was signed may leave;
  * the log is whole and says nothing that a peer wrote; no right has changed; and all the while the keeper answered the others.
  *
- * argv[1]: sealdesk-keeper. SEALDESK_ADVERSARY_SECONDS: of each part. SEALDESK_ADVERSARY_SEED: to play one again.
+ * argv[1]: sealdesk-keeper; argv[2]: the part to play alone, "*administer". SEALDESK_ADVERSARY_SECONDS: of each part.
+ * SEALDESK_ADVERSARY_SEED: to play one again.
  */
 #include "keeper/adversary.h"
 
@@ -23,14 +24,26 @@
 
 #include <cmocka.h>
 
-#define PROBE_MS 1000       /* an honest desk's three questions, while somebody floods */
-#define GROWN_MAX_KIB 65536 /* what a phase may add to the keeper's memory */
+#define PROBE_MS 1000       /* three honest questions, while somebody floods */
+#define GROWN_MAX_KIB 32768 /* what a part may add to the keeper's memory */
+#define QUIET_MS 15000      /* until the last attempts to sign in are hashed, each in 64 MiB */
 
 static const char *program;
 static struct world *world;
 static uint64_t seed;
 static int64_t part_ms;
 static unsigned slow = 1;
+
+/* Ends everything: what comes after would only repeat it. The folder stays, to be looked at. */
+static void give_up(const char *format, ...) SD_PRINTF(1, 2);
+static void give_up(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    (void)fprintf(stderr, "\nSEALDESK_ADVERSARY_SEED=%llu, %s\n", (unsigned long long)seed, world->p.dir);
+    abort();
+}
 
 /* ---- the checks around a part ---- */
 
@@ -58,7 +71,7 @@ static void same_rows(const char *before, const char *after) {
         return;
     while (at > 0 && before[at - 1] != '\n')
         at--;
-    fail_msg("rights changed, seed %llu:\nbefore %.300s\nafter  %.300s", (unsigned long long)seed, before + at, after + at);
+    give_up("rights changed:\nbefore %.300s\nafter  %.300s", before + at, after + at);
 }
 
 static void verify_log(uint64_t at_least) {
@@ -74,7 +87,7 @@ static void verify_log(uint64_t at_least) {
 struct honest {
     atomic_bool over;
     int64_t slowest_ns;
-    unsigned times;
+    unsigned times, late;
     pthread_t thread;
 };
 
@@ -85,6 +98,7 @@ static void *be_honest(void *arg) {
         int64_t took_ns = world_probe(world);
         if (took_ns > honest->slowest_ns)
             honest->slowest_ns = took_ns;
+        honest->late += took_ns > INT64_C(1000000) * PROBE_MS * slow;
         honest->times++;
         (void)nanosleep(&pause, NULL);
     }
@@ -101,9 +115,8 @@ static void honest_stop(struct honest *honest) {
     MUST(pthread_join(honest->thread, NULL) == 0);
     (void)world_probe(world);
     release_of(PERSON_OF_HONEST, 0, FACET_TEXT)->heard += honest->times + 1;
-    if (honest->slowest_ns > INT64_C(1000000) * PROBE_MS * slow)
-        fail_msg("an honest desk waited %lld ms, seed %llu", (long long)(honest->slowest_ns / 1000000),
-                 (unsigned long long)seed);
+    if (honest->late > honest->times / 50) /* the machine itself may stand still for a moment */
+        give_up("an honest desk waited %lld ms", (long long)(honest->slowest_ns / 1000000));
     assert_true(honest->times > 0);
     assert_true(process_ready(&world->p));
 }
@@ -143,6 +156,19 @@ static void play_for(struct player *player, int64_t ms) {
     player_finish(player);
 }
 
+static long grown_since(long before_kib) {
+    struct deadline end = deadline_in_ms(QUIET_MS * slow);
+    struct timespec pause = {.tv_nsec = 100 * 1000000L};
+    long grown_kib = process_memory_kib(&world->p, "VmRSS") - before_kib;
+    while (grown_kib > GROWN_MAX_KIB * (long)slow && !deadline_passed(end)) {
+        (void)nanosleep(&pause, NULL);
+        grown_kib = process_memory_kib(&world->p, "VmRSS") - before_kib;
+    }
+    if (grown_kib > GROWN_MAX_KIB * (long)slow)
+        give_up("the keeper grew by %ld KiB", grown_kib);
+    return grown_kib;
+}
+
 static void play_part(const struct part *part) {
     struct player player;
     struct honest honest;
@@ -155,10 +181,7 @@ static void play_part(const struct part *part) {
     play_for(&player, part_ms);
     honest_stop(&honest);
     inspector_stop(&inspector);
-    long grown_kib = process_memory_kib(&world->p, "VmRSS") - memory_kib;
-    if (grown_kib > GROWN_MAX_KIB * (long)slow)
-        fail_msg("the keeper grew by %ld KiB, seed %llu", grown_kib, (unsigned long long)seed);
-    end_part(part, &player, &(struct costs){grown_kib, honest.slowest_ns / 1000000}, before);
+    end_part(part, &player, &(struct costs){grown_since(memory_kib), honest.slowest_ns / 1000000}, before);
     player_free(&player);
     free(before);
 }
@@ -263,13 +286,6 @@ static void a_stranger_at_the_command_lines_socket(SD_UNUSED void **state) {
     process_stop(&world->p);
 }
 
-/* A part that failed leaves its keeper running. */
-static int end_all(SD_UNUSED void **state) {
-    if (world->p.pid)
-        process_kill(&world->p);
-    return 0;
-}
-
 static int64_t number_from(const char *name, int64_t otherwise) {
     const char *text = getenv(name);
     return text && *text ? strtoll(text, NULL, 10) : otherwise;
@@ -297,18 +313,20 @@ static int drop(SD_UNUSED void **state) {
 
 int main(int argc, char **argv) {
     program = argc > 1 ? argv[1] : NULL;
+    if (argc > 2)
+        cmocka_set_test_filter(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(a_taken_edge, end_all),
-        cmocka_unit_test_teardown(a_taken_clerk, end_all),
-        cmocka_unit_test_teardown(a_taken_courier, end_all),
-        cmocka_unit_test_teardown(a_taken_desk_with_nobody_signed_in, end_all),
-        cmocka_unit_test_teardown(a_taken_desk_with_an_agent, end_all),
-        cmocka_unit_test_teardown(a_taken_desk_with_an_api_token, end_all),
-        cmocka_unit_test_teardown(a_taken_desk_with_old_tokens, end_all),
-        cmocka_unit_test_teardown(a_taken_desk_with_those_who_administer, end_all),
-        cmocka_unit_test_teardown(a_taken_inspector_and_desk, end_all),
-        cmocka_unit_test_teardown(who_has_no_channel, end_all),
-        cmocka_unit_test_teardown(a_stranger_at_the_command_lines_socket, end_all),
+        cmocka_unit_test(a_taken_edge),
+        cmocka_unit_test(a_taken_clerk),
+        cmocka_unit_test(a_taken_courier),
+        cmocka_unit_test(a_taken_desk_with_nobody_signed_in),
+        cmocka_unit_test(a_taken_desk_with_an_agent),
+        cmocka_unit_test(a_taken_desk_with_an_api_token),
+        cmocka_unit_test(a_taken_desk_with_old_tokens),
+        cmocka_unit_test(a_taken_desk_with_those_who_administer),
+        cmocka_unit_test(a_taken_inspector_and_desk),
+        cmocka_unit_test(who_has_no_channel),
+        cmocka_unit_test(a_stranger_at_the_command_lines_socket),
     };
     return program ? cmocka_run_group_tests(tests, make, drop) : 1;
 }

@@ -107,7 +107,8 @@ struct ipc_client *process_client(struct process *p, uint32_t peer) {
     "gates.append=verified, unverified\ngates.reopen=verified\ngates.customer=verified\ngates.auto_answer=verified\n"          \
     "gates.add_people=verified\ngates.attachments=verified\ndesk.origin=http://localhost:8025\n"                               \
     "access.passkey_roles=none\naccess.totp_step_up=no\naccess.four_eyes=\naccess.warrant_policies=\n"                         \
-    "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.roles=\n"
+    "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.roles=\nkeeper.root=file\nbackup.recovery_key=\n"            \
+    "backup.keep=35\n"
 
 static void configure(struct process *p) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(8192);
