@@ -277,6 +277,36 @@ static void addresses_are_throttled(SD_UNUSED void **state) {
     assert_int_equal(enter(&entry, "2001:db8:0:1::1"), SIGN_IN_OK);
 }
 
+static int64_t rows_of_throttle(void) {
+    /* what is counted in memory is not written: a flood of addresses costs no disk */
+    struct query q = db_query(rig.k->db, SQL_THROTTLE_COUNT);
+    int64_t count = query_row(&q) ? query_get_int(&q, 0) : -1;
+    assert_int_equal(query_end(&q), SD_OK);
+    return count;
+}
+
+/* Nobody else waits for them: none is hashed, none is written but as a record. */
+static void a_flood_is_cheap(SD_UNUSED void **state) {
+    struct ipc_ticket *tickets[64];
+    struct keeper_passkey_sign_in_rep rep;
+    char origin[32];
+    int64_t before = rows_of_throttle();
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < SD_COUNT(tickets); i++) {
+            (void)snprintf(origin, sizeof origin, "10.0.%u.%u", round, i);
+            struct keeper_passkey_sign_in_req req = {
+                .origin = span_cstr(origin), .challenge = SPAN("not ours"), .credential = SPAN("x")};
+            assert_int_equal(keeper_passkey_sign_in_start(rig.clients[RIG_DESK], &req, rig_deadline(), &tickets[i]), SD_OK);
+        }
+        rig_turn(&rig);
+        for (unsigned i = 0; i < SD_COUNT(tickets); i++)
+            assert_int_equal(
+                keeper_passkey_sign_in_wait(rig.clients[RIG_DESK], &tickets[i], rig_deadline(), rig_msg(&rig), &rep), SD_OK);
+        assert_int_equal(rep.outcome, SIGN_IN_FAILED);
+    }
+    assert_int_equal(rows_of_throttle(), before);
+}
+
 /* ---- copies ---- */
 
 static void copies_are_suspended(SD_UNUSED void **state) {
@@ -525,6 +555,7 @@ int main(void) {
         cmocka_unit_test(another_purpose),
         cmocka_unit_test(one_answer),
         cmocka_unit_test(addresses_are_throttled),
+        cmocka_unit_test(a_flood_is_cheap),
         cmocka_unit_test(copies_are_suspended),
         cmocka_unit_test(copies_make_no_gesture),
         cmocka_unit_test(some_do_not_count),
