@@ -87,6 +87,8 @@ enum sd_err api_enrolment_challenge(struct desk *desk, struct exchange *x) {
     if (form_wrong(x, &form))
         return SD_OK;
     enum sd_err err = keeper_challenge_call(desk->keeper, &req, x->deadline, &msg, &rep);
+    if (respond_wait(x, err))
+        return SD_OK;
     if (err == SD_OK)
         respond_creation_options(x, &rep);
     if (err == SD_ERR_DENIED)
