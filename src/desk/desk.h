@@ -52,7 +52,7 @@ desk_handler api_sessions_list, api_sessions_end, api_session_end;
 desk_handler api_people_list, api_person_invite, api_person_change, api_person_remove, api_person_invite_again,
     api_person_reset;
 desk_handler api_roles_list, api_role_set, api_role_remove, api_grants_list, api_grant_add, api_grant_remove, api_break_glass;
-desk_handler api_explain, api_who_can;
+desk_handler api_explain, api_who_can, api_audit;
 desk_handler api_tokens_list, api_token_make, api_token_revoke, api_warrants_list, api_warrant_issue, api_warrant_revoke;
 desk_handler api_requests_list, api_request_make, api_request_approve, api_request_decline, api_alarms_list, api_alarm_seen;
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,

@@ -74,6 +74,7 @@ static const struct route routes[] = {
     {HTTP_POST, "/api/v1/requests/{id}/decline", ACCESS_PERSON, true, 0, api_request_decline},
     {HTTP_GET, "/api/v1/alarms", ACCESS_PERSON, false, 0, api_alarms_list},
     {HTTP_POST, "/api/v1/alarms/{id}/seen", ACCESS_PERSON, true, 0, api_alarm_seen},
+    {HTTP_GET, "/api/v1/audit", ACCESS_PERSON, false, 0, api_audit},
     {HTTP_GET, "/api/v1/tickets", ACCESS_SESSION, false, 0, api_tickets_list},
     {HTTP_GET, "/api/v1/tickets/{id}", ACCESS_SESSION, false, 0, api_ticket_get},
     {HTTP_PATCH, "/api/v1/tickets/{id}", ACCESS_SESSION, true, CHANGE_BODY, api_ticket_change},

@@ -1,5 +1,7 @@
 """Who may, through the real API: gestures bound to one act, limited sessions, API tokens, budgets, four eyes, alarms, hidden tickets."""
 import datetime
+import pathlib
+import sys
 import time
 
 import pytest
@@ -9,7 +11,24 @@ import desk
 from desk import PASSWORD, letter, signed
 from passkey import PRESENT, VERIFIED, Passkey, object_of
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "api"))
+import check_openapi as contract  # noqa: E402
+
 NOBODY = "fe" * 16
+
+
+@pytest.fixture(autouse=True)
+def as_documented(monkeypatch):
+    """Every answer that these tests get is one that docs/openapi.yaml describes."""
+    document, ask = contract.load(), desk.Office.ask
+
+    def checked(self, session, method, path, body=None, **kwargs):
+        answer = ask(self, session, method, path, body, **kwargs)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        contract.check_answer(document, method, "/api/v1" + path, contract.Answer(answer.status_code, headers, answer.content))
+        return answer
+    monkeypatch.setattr(desk.Office, "ask", checked)
+    monkeypatch.setattr(desk.Office, "get", lambda self, session, path, **kwargs: checked(self, session, "GET", path, **kwargs))
 
 
 def later(**kwargs):
@@ -481,3 +500,16 @@ def test_mail_is_destroyed_by_two(office, world, ada):
     assert gone.status_code == 204, gone.text
     assert office.get(alice, f"/tickets/{ticket['id']}").status_code == 404
     assert "to be destroyed" not in [t["subject"] for t in office.tickets(alice, limit=100)]
+
+
+def test_the_log_is_read_with_a_gesture(office, ada):
+    reader = enrol(office, ada, "read@desk.example", role="auditor", queues=(), name="Rey")
+    assert office.get(office.sign_in("alice@desk.example"), "/audit").status_code == 404
+    first = office.get(reader, "/audit")
+    assert first.status_code == 403 and first.json()["act"] == "audit"
+    first = office.confirmed(reader, "GET", "/audit")
+    assert first.status_code == 200 and first.json()["items"][0]["seq"] == 0, first.text
+    behind = office.get(reader, "/audit", params={"cursor": first.json()["next"]})
+    assert behind.status_code == 200 and behind.json()["items"][0]["seq"] == len(first.json()["items"])
+    newest = office.get(reader, "/audit", params={"newest": "true"}).json()
+    assert newest["next"] is None and newest["items"][-1]["seq"] > behind.json()["items"][0]["seq"]
