@@ -509,7 +509,8 @@ def test_the_log_is_read_with_a_gesture(office, ada):
     assert first.status_code == 403 and first.json()["act"] == "audit"
     first = office.confirmed(reader, "GET", "/audit")
     assert first.status_code == 200 and first.json()["items"][0]["seq"] == 0, first.text
-    behind = office.get(reader, "/audit", params={"cursor": first.json()["next"]})
-    assert behind.status_code == 200 and behind.json()["items"][0]["seq"] == len(first.json()["items"])
-    newest = office.get(reader, "/audit", params={"newest": "true"}).json()
-    assert newest["next"] is None and newest["items"][-1]["seq"] > behind.json()["items"][0]["seq"]
+    newest = office.get(reader, "/audit", params={"newest": "true"}).json()  # the same reading: no other gesture
+    assert newest["next"] is None and newest["items"][-1]["seq"] == newest["size"] - 1
+    if first.json()["next"]:
+        behind = office.get(reader, "/audit", params={"cursor": first.json()["next"]})
+        assert behind.status_code == 200 and behind.json()["items"][0]["seq"] == len(first.json()["items"])
