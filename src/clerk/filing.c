@@ -98,6 +98,8 @@ enum sd_err file_record(struct store *store, const struct record *record, const 
         message.at_ms = now_ms;
     if (err == SD_OK)
         err = ticket_ensure(store, &message.ticket, answer->queue, state, &record->object, message.at_ms);
+    if (err == SD_OK && answer->category < CATEGORY_COUNT)
+        err = ticket_file_category(store, &message.ticket, (enum category)answer->category);
     if (err == SD_OK)
         err = message_add(store, &message, state);
     if (err)

@@ -113,7 +113,8 @@ static void put_received(struct records *records, const struct letter *letter) {
     records_add_changed(records, &leaf);
 }
 
-static void put_result(const struct letter *letter, const struct object_row *row, struct buf *raw, struct ipc_list *results) {
+static void put_result(const struct letter *letter, const struct object_row *row, enum category category, struct buf *raw,
+                       struct ipc_list *results) {
     struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(512);
     const struct letter_facts *facts = &letter->facts;
     struct cards_adopted_v1 adopted = {.object = letter->header.object,
@@ -121,6 +122,7 @@ static void put_result(const struct letter *letter, const struct object_row *row
                                        .ticket = span_of(letter->ticket, ID_BYTES),
                                        .new_ticket = letter->new_ticket,
                                        .queue = row->there ? row->queue : letter->header.queue,
+                                       .category = (uint8_t)category,
                                        .ticket_state = (uint8_t)letter->ticket_state,
                                        .disposition = (uint8_t)letter->standing.disposition,
                                        .signals = facts->signals,
@@ -157,6 +159,7 @@ static enum sd_err adopt_one(struct keeper *k, struct span item, struct records 
     static const uint8_t nothing[ID_BYTES];
     struct cards_adopt_v1 record;
     struct object_row row = {0};
+    struct ticket ticket = {0};
     struct letter letter = {.plain = buf_new(CARD_MAX_BYTES), .header = {.object = span_of(nothing, ID_BYTES)}};
     enum sd_err err = SD_OK;
     if (cards_adopt_v1_decode(item, NULL, &record) != SD_OK ||
@@ -168,8 +171,10 @@ static enum sd_err adopt_one(struct keeper *k, struct span item, struct records 
     } else {
         err = adopt_letter(k, &record, &letter, &row, records);
     }
+    if (err == SD_OK && letter.outcome != ADOPT_REFUSED)
+        err = ticket_find(k, span_of(letter.ticket, ID_BYTES), &ticket);
     if (err == SD_OK)
-        put_result(&letter, &row, raw, results);
+        put_result(&letter, &row, ticket.category, raw, results);
     buf_free(&letter.plain);
     return err ? err : buf_err(raw);
 }

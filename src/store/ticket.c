@@ -288,6 +288,14 @@ static enum sd_err correct_queue(struct store *store, const struct ticket_id *id
     return query_run(&q);
 }
 
+enum sd_err ticket_file_category(struct store *store, const struct ticket_id *id, enum category category) {
+    struct query q = change(store, "UPDATE ticket SET category = ?, revision = revision + 1 WHERE id = ? AND category <> ?");
+    bind_int(&q, category);
+    bind_blob(&q, ticket_id_span(id));
+    bind_int(&q, category);
+    return query_run(&q);
+}
+
 enum sd_err ticket_ensure(struct store *store, const struct ticket_id *id, struct span queue, enum ticket_state state,
                           const struct object_id *first, int64_t now_ms) {
     enum sd_err err = exists(store, id);

@@ -70,6 +70,9 @@ enum sd_err ticket_set_queue(struct store *store, const struct ticket_id *id, in
 enum sd_err ticket_set_category(struct store *store, const struct ticket_id *id, int64_t revision, enum category category,
                                 int64_t now_ms) SD_MUST_CHECK;
 
+/* The keeper's word on it when a letter is filed: no change of a person's, so no revision is waited for. */
+enum sd_err ticket_file_category(struct store *store, const struct ticket_id *id, enum category category) SD_MUST_CHECK;
+
 /* Makes the ticket, still without messages, unless it is there; then its queue becomes the one given, which is the keeper's
  * word. message_add (message.h) counts messages and sets the state. */
 enum sd_err ticket_ensure(struct store *store, const struct ticket_id *id, struct span queue, enum ticket_state state,

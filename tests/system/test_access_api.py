@@ -514,3 +514,27 @@ def test_the_log_is_read_with_a_gesture(office, ada):
     if first.json()["next"]:
         behind = office.get(reader, "/audit", params={"cursor": first.json()["next"]})
         assert behind.status_code == 200 and behind.json()["items"][0]["seq"] == len(first.json()["items"])
+
+
+def test_a_queue_of_confidential_mail(tmp_path_factory, world):
+    """Its new tickets are confidential from the first moment: there for supervisors, and nowhere for agents."""
+    office = desk.Office(tmp_path_factory.mktemp("category") / "data", world)
+    address = 'address = "support@desk.example"'
+    text = office.conf.read_text()
+    assert address in text
+    office.conf.write_text(text.replace(address, address + '\n    category = "confidential"'))
+    office.person("lead@desk.example", "Lea", "supervisor", ["support"])
+    office.start()
+    try:
+        send(office, world, "between us")
+        lead = office.sign_in("lead@desk.example")
+        ticket = office.ticket_with(lead, "between us")
+        assert ticket["category"] == "confidential"
+        alice = office.sign_in("alice@desk.example")
+        assert office.tickets(alice) == [] and office.get(alice, f"/tickets/{ticket['id']}").status_code == 404
+        lowered = lead.patch(f"{office.url}/api/v1/tickets/{ticket['id']}", json={"category": "normal"}, headers={"If-Match": "*"},
+                             timeout=30)
+        assert lowered.status_code == 200 and lowered.json()["category"] == "normal", lowered.text
+        assert [t["subject"] for t in office.tickets(alice)] == ["between us"]
+    finally:
+        office.stop()
