@@ -393,6 +393,10 @@ enum sd_err db_end(struct db *db, enum sd_err err) {
     return err;
 }
 
+struct sqlite3 *db_handle(struct db *db) {
+    return db->handle;
+}
+
 int64_t db_last_id(struct db *db) {
     return sqlite3_last_insert_rowid(db->handle);
 }

@@ -12,6 +12,7 @@
 #include "core/span.h"
 
 struct db;
+struct sqlite3;
 struct sqlite3_stmt;
 
 enum db_sql {
@@ -36,7 +37,8 @@ void db_rollback(struct db *db);
 /* Commits when err is SD_OK, else rolls back; the error, or that of the commit. */
 enum sd_err db_end(struct db *db, enum sd_err err) SD_MUST_CHECK;
 int64_t db_last_id(struct db *db);
-unsigned db_changes(struct db *db); /* rows changed by the last statement */
+struct sqlite3 *db_handle(struct db *db); /* for db_copy.c */
+unsigned db_changes(struct db *db);       /* rows changed by the last statement */
 
 struct query {
     struct db *db;

@@ -178,6 +178,11 @@ static void put_last_day(const struct keeper *k, struct buf *to) {
     buf_printf(to, "in backups until %04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
 }
 
+static enum sd_err answer_nothing(struct ipc_call *call) {
+    keeper_destroy_reply(call, &(struct keeper_destroy_rep){});
+    return SD_OK;
+}
+
 static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,
                                     struct doomed *doomed, struct span why, struct leaf *leaf) {
     struct buf until SD_CLEANUP(buf_free) = buf_new(64);
@@ -200,6 +205,8 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
         return err;
     }
     keeper_empty_wal(k);
+    if (rep.destroyed == 0 && leaf->actor == ACTOR_ROOT)
+        return answer_nothing(call); /* destroyed before the backup */
     if (rep.destroyed == 0) {
         leaf->outcome = OUTCOME_FAILED;
         leaf->reason = REASON_DESTROYED;
@@ -214,7 +221,9 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
 static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req, struct doomed *doomed,
                            struct leaf *leaf) {
     leaf->actor = ACTOR_ROOT;
-    if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY)) || !doomed->there) {
+    if (k->restoring && span_eq(req->reason, SPAN(REASON_REPLAY)) && !doomed->there)
+        return answer_nothing(call); /* it came after the backup */
+    if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY))) {
         leaf->reason = k->restoring ? REASON_NOT_YOURS : "not-restoring";
         return refuse_recorded(k, call, SD_ERR_DENIED, leaf);
     }

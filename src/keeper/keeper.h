@@ -142,8 +142,9 @@ struct keeper {
     struct vault vault;
     struct pages pages;
     struct key_settings keys;
-    bool restoring;    /* this is a copy from a backup that is not back in service yet */
-    bool dkim_changed; /* to be loaded when no signature is being made */
+    struct backup *backup; /* that is being made; NULL: none */
+    bool restoring;        /* this is a copy from a backup that is not back in service yet */
+    bool dkim_changed;     /* to be loaded when no signature is being made */
     struct audit *audit;
     struct buf log_dir;
     struct buf log_origin;

@@ -1,5 +1,6 @@
 /* life.c - the keeper's beginning and end: its files made, opened, recovered after a crash; and what is due now and then. */
 #include "core/log.h"
+#include "keeper/backup.h"
 #include "keeper/budget.h"
 #include "keeper/contacts.h"
 #include "keeper/generation.h"
@@ -387,6 +388,8 @@ void keeper_close(struct keeper **ref) {
         audit_entry_free(k->settled);
         k->settled = next;
     }
+    if (k->backup)
+        backup_drop(k);
     audit_close(&k->audit);
     pages_forget(&k->pages);
     for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
@@ -450,34 +453,6 @@ enum sd_err keeper_set_domains(struct keeper *k, const struct span *domains, siz
         err = buf_err(&k->domains[i]);
     }
     return err;
-}
-
-#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
-#define HISTORY_DAYS 730
-#define HISTORY_DAYS_MAX 36500
-
-struct trust_settings trust_settings_default(void) {
-    return (struct trust_settings){gates_default(), weighing_default(), HISTORY_DAYS * DAY_MS};
-}
-
-enum sd_err trust_settings_from_config(const struct config *config, struct trust_settings *ret) {
-    struct trust_settings settings;
-    int64_t days = config_int(config, "trust.history_days");
-    enum sd_err err = gates_from_config(config, &settings.gates);
-    if (err == SD_OK)
-        err = weighing_from_config(config, &settings.weighing);
-    if (err == SD_OK && (days < 1 || days > HISTORY_DAYS_MAX)) {
-        log_error("keeper.trust", "trust.history_days is out of range");
-        err = SD_ERR_CONFIG;
-    }
-    settings.history_ms = days * DAY_MS;
-    if (err == SD_OK)
-        *ret = settings;
-    return err;
-}
-
-void keeper_set_trust(struct keeper *k, const struct trust_settings *settings) {
-    k->trust = *settings;
 }
 
 /* ---- now and then ---- */
@@ -586,6 +561,7 @@ void keeper_tick(struct keeper *k) {
         return;
     keeper_settle(k);
     budget_save(k);
+    backup_tick(k);
     if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
         k->cleaned_ms = k->spec.now_ms();
         clean(k);

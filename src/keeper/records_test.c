@@ -313,6 +313,13 @@ CALL(keys_listed, RIG_ADMIN, key_list)
 CALL(keys_vault, RIG_ADMIN, key_rotate, .kind = SPAN("vault"))
 CALL(keys_root, RIG_ADMIN, key_rotate, .kind = SPAN("root"))
 CALL(wrap_how, RIG_ADMIN, root_wrap, .how = 9)
+CALL(backup_unset, RIG_ADMIN, backup_begin)
+CALL(backup_none, RIG_ADMIN, backup_read, .id = ID(strange))
+CALL(backup_noted, RIG_ADMIN, backup_note, .what = BACKUP_MADE, .detail = SPAN("bytes 7"))
+CALL(restored_what, RIG_ADMIN, backup_note, .what = BACKUP_RESTORED)
+CALL(drilled, RIG_ADMIN, backup_note, .what = BACKUP_DRILL_FAILED, .detail = SPAN("2 wrong"))
+CALL(drill_odd, RIG_ADMIN, backup_note, .what = BACKUP_DRILL, .detail = SPAN("made\nup"))
+CALL(drill_here, RIG_ADMIN, drill_open, .object = ID(my_object))
 CALL(keys_moon, RIG_ADMIN, key_rotate, .kind = SPAN("moon"))
 
 /* ---- people, and how they prove who they are ---- */
@@ -638,6 +645,13 @@ static const struct {
     {"key_rotate", keys_vault, SD_OK, "root", "key-rotate", "granted", "vault 2"},
     {"key_rotate", keys_root, SD_OK, "root", "key-rotate", "granted", "root 2"},
     {"root_wrap", wrap_how, SD_OK, "root", "root-wrap", "failed", "file"},
+    {"backup_begin", backup_unset, SD_OK, "root", "backup-begin", "failed", ""},
+    {"backup_read", backup_none, SD_ERR_NOTFOUND, NULL, NULL, NULL, NULL},
+    {"backup_note", backup_noted, SD_OK, "root", "backup-made", "granted", "bytes 7"},
+    {"backup_note", restored_what, SD_ERR_STALE, NULL, NULL, NULL, NULL},
+    {"backup_note", drilled, SD_OK, "root", "drill", "failed", "2 wrong"},
+    {"backup_note", drill_odd, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
+    {"drill_open", drill_here, SD_ERR_DENIED, "root", "drill-open", "refused", "not-restoring"},
     {"key_rotate", keys_moon, SD_OK, "root", "key-rotate", "failed", ""},
     {"intake_pending", destroy_old, SD_OK, "system", "destroy-intake-key", "granted", ""},
 };

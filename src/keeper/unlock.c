@@ -1,5 +1,6 @@
 #include "keeper/unlock.h"
 #include "core/log.h"
+#include "keeper/backup.h"
 #include "keeper/generation.h"
 #include "keeper/handlers.h"
 
@@ -170,6 +171,7 @@ static enum sd_err open_with_credential(struct keeper *k) {
 }
 
 enum sd_err unlock_at_start(struct keeper *k) {
+    backup_drop(k); /* one that was being made when the keeper died */
     bool sealed = any_copy(k, ROOT_PASSPHRASE), plain = any_copy(k, ROOT_FILE);
     enum sd_err err = open_database(k);
     if (err || !k->db)
