@@ -555,8 +555,8 @@ static void clean(struct keeper *k) {
 }
 
 void keeper_tick(struct keeper *k) {
-    if (db_damaged(k->db))
-        keeper_set_lock(k, LOCK_DAMAGED);
+    if (db_damaged(k->db) && keeper_is_open(k))
+        keeper_shut(k);
     if (!keeper_is_open(k))
         return;
     keeper_settle(k);

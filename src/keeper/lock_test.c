@@ -6,6 +6,7 @@
 #include "keeper/unlock.h"
 
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,13 +246,33 @@ static void with_a_damaged_database(SD_UNUSED void **state) {
     assert_true(keeper_is_open(rig.k));
 }
 
+/* While it runs: the next look at a damaged page ends it. */
+static void damaged_while_open(SD_UNUSED void **state) {
+    char path[96];
+    for (uint8_t i = 1; i < 200; i++)
+        assert_int_equal(adopt(i), SD_OK);
+    rig_crash(&rig);
+    rig_open(&rig); /* nothing is cached, nothing in the write-ahead log */
+    (void)snprintf(path, sizeof path, "%s/keeper.db", rig.dir);
+    run("dd if=/dev/urandom of='%s' bs=4096 seek=1 count=90 conv=notrunc 2>/dev/null", path);
+    (void)sqlite3_db_release_memory(db_handle(rig.k->db)); /* else it would see what it has read before */
+    for (uint8_t i = 1; i < 200 && keeper_is_open(rig.k); i++) {
+        (void)adopt(i);
+        keeper_tick(rig.k);
+    }
+    is_locked(LOCK_DAMAGED, "keeper.db is damaged");
+    assert_null(rig.k->vault.vault.p);
+    assert_null(rig.k->root.secret.p);
+    assert_int_equal(rig.k->pages.open.id, 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         CASE(opened_with_a_passphrase), CASE(a_sealed_root_is_replaced), CASE(kept_plain_again),
         CASE(killed_while_sealing),     CASE(opened_with_a_credential),  CASE(without_its_root),
-        CASE(with_a_damaged_database),
+        CASE(with_a_damaged_database),  CASE(damaged_while_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,37 @@ static void one_is_destroyed(SD_UNUSED void **state) {
     bench_free(&b);
 }
 
+static bool holds(const struct key_page *page, struct span key) {
+    return page->id && span_search(secret_span(&page->keys), key) < page->keys.n;
+}
+
+/* No page in memory has it any more. */
+static bool in_memory(const struct bench *b, struct span key) {
+    bool there = holds(&b->pages.open, key);
+    for (size_t i = 0; i < PAGES_CACHED; i++)
+        there |= holds(&b->pages.cached[i], key);
+    return there;
+}
+
+static void memory_forgets(SD_UNUSED void **state) {
+    struct bench b;
+    uint8_t full[32], open[32], other[32];
+    bench_new(&b);
+    add(&b, 0, 200, true);
+    check(&b, 200);
+    key_of(3, full);
+    key_of(150, open);
+    key_of(151, other);
+    assert_true(in_memory(&b, span_of(full, 32)) && in_memory(&b, span_of(open, 32)));
+    destroy(&b, 3, true);
+    destroy(&b, 150, true);
+    assert_false(in_memory(&b, span_of(full, 32)) || in_memory(&b, span_of(open, 32)));
+    assert_true(in_memory(&b, span_of(other, 32)));
+    pages_forget(&b.pages); /* as when it is locked */
+    assert_false(in_memory(&b, span_of(other, 32)));
+    bench_free(&b);
+}
+
 static void read_page(struct bench *b, int64_t id, struct buf *key, struct buf *keys) {
     struct query q = db_query(b->db, SQL_PAGE_GET);
     query_int(&q, id);
@@ -265,6 +296,7 @@ int main(void) {
         cmocka_unit_test(read_then_added),
         cmocka_unit_test(not_there),
         cmocka_unit_test(one_is_destroyed),
+        cmocka_unit_test(memory_forgets),
         cmocka_unit_test(the_page_key_is_another),
         cmocka_unit_test(all_page_keys_are_replaced),
         cmocka_unit_test(rewrapped),

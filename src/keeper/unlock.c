@@ -122,6 +122,13 @@ static enum sd_err stay_locked(struct keeper *k, enum keeper_lock lock) {
     return SD_OK;
 }
 
+void keeper_shut(struct keeper *k) {
+    pages_forget(&k->pages);
+    for (size_t i = 0; i < SD_COUNT(k->intake_cache); i++)
+        hpke_receiver_free(&k->intake_cache[i].receiver);
+    (void)stay_locked(k, LOCK_DAMAGED);
+}
+
 /* With the vault open the rest must open too; what does not is damage. */
 static enum sd_err open_under(struct keeper *k, struct roots *roots, enum root_source source) {
     enum sd_err err = roots->err[ROOT_PRESENT] == SD_ERR_NOTFOUND ? roots->err[ROOT_NEXT] : roots->err[ROOT_PRESENT];

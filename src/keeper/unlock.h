@@ -20,6 +20,8 @@ void roots_free(struct roots *roots);
 void roots_unseal(const char *dir, struct span opener, struct roots *roots);
 /* With what a person's passphrase opened. SD_OK whatever the result, which is in k->lock. */
 enum sd_err unlock_with(struct keeper *k, struct roots *roots) SD_MUST_CHECK;
+/* It was open, and its database turned out to be damaged: the keys that open mail leave memory. */
+void keeper_shut(struct keeper *k);
 void keeper_set_lock(struct keeper *k, enum keeper_lock lock);
 /* life.c: what needs the vault: keys, log, what a crash left undone; then it is open. */
 enum sd_err keeper_open_rest(struct keeper *k) SD_MUST_CHECK;

@@ -86,6 +86,9 @@ void door_close(struct door *door);
 /* The running one's alone, locked or not. Says it when it may not; SD_ERR_UNAVAILABLE and others: none is there. */
 enum sd_err door_to_running(const struct settings *settings, struct ipc_client **ret) SD_MUST_CHECK;
 
+/* cli.c: for commands that hold a passphrase or a key: this process is not dumped, and nobody else reads its memory. */
+void hold_secrets(void);
+
 /* passphrase.c: the first line of a file ("-": standard input), or asked at the terminal; they say what failed. */
 enum sd_err passphrase_from_file(const char *path, struct secret *ret) SD_MUST_CHECK;
 enum sd_err passphrase_from_terminal(const char *prompt, struct secret *ret) SD_MUST_CHECK;

@@ -378,6 +378,7 @@ int cmd_backup(int argc, char **argv) {
     struct backup_options o = {0};
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     bool key = argc >= 2 && strcmp(argv[1], "keygen") == 0;
+    hold_secrets();
     if (!parse_backup(argc - key, argv + key, &o) || optind != argc - key)
         return backup_usage();
     if (key)

@@ -205,6 +205,7 @@ int cmd_keys(int argc, char **argv) {
     struct keys_options o = {.how = -1};
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct door door;
+    hold_secrets();
     if (argc < 2 || !parse_keys(argc - 1, argv + 1, &o) || !is_whole(&o, argv[1]))
         return keys_usage();
     int status = load_quiet(&o.common, &settings);

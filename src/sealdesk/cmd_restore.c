@@ -271,6 +271,7 @@ static int run_drill(struct restoring *r, const struct restore_options *o) {
 
 int cmd_restore(int argc, char **argv) {
     struct restore_options o = {0};
+    hold_secrets();
     if (!parse_restore(argc, argv, &o))
         return restore_usage();
     struct restoring r = {.from = o.from, .root_file = o.root, .recovery_file = o.recovery};

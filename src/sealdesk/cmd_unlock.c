@@ -47,6 +47,7 @@ int cmd_unlock(int argc, char **argv) {
     struct unlock_options o = {0};
     struct settings *settings SD_CLEANUP(settings_free) = NULL;
     struct ipc_client *keeper = NULL;
+    hold_secrets();
     if (!parse_unlock(argc, argv, &o))
         return usage_of(argv[0]);
     int status = load_quiet(&o.common, &settings);
