@@ -114,12 +114,13 @@ async function drawAccount() {
 
 // ---- requests ----
 
-const states = {open: 'waiting for a second person', approved: 'approved: do it now', declined: 'declined', done: 'done', over: 'over', expired: 'over'};
+const states = {open: 'waiting for a second person', approved: 'approved: do it now', declined: 'declined', used: 'done', over: 'over'};
 
 // What the act is to be done to, as far as this person may know it.
 function target(request, names) {
   if (names[request.object]) return [': ', theirs(names[request.object], 100)];
-  if (request.verb === 'purge' || request.verb === 'export') return [': ', el('a', {href: `#/t/${request.object}`}, 'this ticket'), ' or message'];
+  const live = request.state === 'open' || request.state === 'approved';
+  if (live && (request.verb === 'purge' || request.verb === 'export')) return [': ', el('a', {href: `#/t/${request.object}`}, 'this ticket'), ' or message'];
   return [];
 }
 

@@ -320,7 +320,9 @@ function actions(t) {
     if (t.state === 'closed' || t.state === 'spam') add('Reopen', {state: 'open'});
     else add('Close', {state: 'closed'});
     if (t.state !== 'spam') add('Mark as spam', {state: 'spam'});
-    if (session.rights.includes('classify')) buttons.push(categoryChoice(t));
+    if (session.rights.includes('classify')) {
+      buttons.push(el('button', {type: 'button', on: {click: e => chooseCategory(e.target, t)}}, `Category: ${categories[t.category].split(' ')[0]}`));
+    }
   }
   if (session.rights.includes('purge')) {
     buttons.push(el('button', {class: 'danger', type: 'button', on: {click: e => destroyTicket(e.target, t)}}, 'Destroy for good'));
@@ -330,10 +332,17 @@ function actions(t) {
 
 const categories = {normal: 'Normal', confidential: 'Confidential', special: 'Special (health, belief …)'};
 
-function categoryChoice(t) {
-  const choice = el('select', {id: 'category', 'aria-label': 'Category', on: {change: e => changeTicket(e.target, {category: e.target.value})}},
-    ...Object.entries(categories).map(([value, text]) => el('option', {value, selected: value === t.category}, text)));
-  return choice;
+// By a dialog: a choice that takes effect with each press of an arrow key could put a ticket out of one's own reach.
+async function chooseCategory(button, t) {
+  const dialog = $('approval');
+  const choice = el('select', {id: 'category'}, ...Object.entries(categories).map(([value, text]) => el('option', {value, selected: value === t.category}, text)));
+  fill(dialog, el('form', {class: 'stack', on: {submit: event => { event.preventDefault(); dialog.close('save'); }}},
+    el('h2', {id: 'approval-title'}, `What kind of mail is ticket #${t.number}?`),
+    el('label', {for: 'category'}, 'Category'), choice,
+    el('p', {class: 'soft'}, 'A category that you may not see takes the ticket out of your lists; somebody who may see it has to bring it back.'),
+    el('div', {class: 'foot'}, el('button', {class: 'primary', type: 'submit'}, 'Save'),
+      el('button', {type: 'button', on: {click: () => dialog.close('')}}, 'Cancel'))));
+  if (await dialogChoice(dialog, choice) === 'save' && choice.value !== t.category) changeTicket(button, {category: choice.value});
 }
 
 async function destroyTicket(button, t) {
