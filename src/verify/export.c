@@ -17,9 +17,11 @@ struct reading {
     struct report *report;
     char line[LINE_MAX_BYTES];
     uint64_t line_number;
-    uint64_t size;                                         /* what the first line promises */
-    struct tree tree;                                      /* of the records so far */
-    uint64_t covered;                                      /* size of the last checkpoint that fits */
+    uint64_t size;    /* what the first line promises */
+    struct tree tree; /* of the records so far */
+    /* Sizes of the last checkpoints that fit: of the export's own, and of those kept elsewhere. Where the two sorts disagree,
+     * the export's say nothing: whoever forked the log signed them. */
+    uint64_t covered, kept_covered;
     uint64_t last_dropped, dropped_below, dropped_by_acts; /* see judge_dropped */
     char time[32];                                         /* of the newest record */
     uint64_t clock_back, clock_back_at;
@@ -129,15 +131,14 @@ static bool read_head(struct reading *r) {
 
 /* ---- checkpoints ---- */
 
-static bool fits(struct reading *r, const struct checkpoint *checkpoint, const char *name) {
+static bool fits(struct reading *r, const struct checkpoint *checkpoint, const char *name, uint64_t since) {
     struct hash root = tree_root(&r->tree);
-    unsigned long long first = r->covered, size = checkpoint->size;
     if (same_hash(&root, &checkpoint->root))
         return true;
-    problem_at(r->report, r->covered,
+    problem_at(r->report, since,
                "The records are not those that %s covered: of the records from %llu to %llu at least one was changed, added, "
                "removed or put elsewhere.",
-               name, first, size - 1);
+               name, (unsigned long long)since, (unsigned long long)checkpoint->size - 1);
     return false;
 }
 
@@ -147,10 +148,10 @@ static bool compare_kept(struct reading *r) {
         struct kept *kept = &r->kept[i];
         if (kept->found || kept->checkpoint.size != r->tree.size)
             continue;
-        if (!fits(r, &kept->checkpoint, kept->name))
+        if (!fits(r, &kept->checkpoint, kept->name, r->kept_covered))
             return false;
         kept->found = true;
-        r->covered = r->tree.size;
+        r->covered = r->kept_covered = r->tree.size;
     }
     return true;
 }
@@ -175,7 +176,7 @@ static bool read_checkpoint(struct reading *r, struct text line) {
                    (unsigned long long)r->line_number, (unsigned long long)checkpoint.size, (unsigned long long)r->tree.size);
         return false;
     }
-    if (!fits(r, &checkpoint, name))
+    if (!fits(r, &checkpoint, name, r->covered))
         return false;
     r->covered = checkpoint.size;
     r->report->checkpoints++;
@@ -317,7 +318,7 @@ void verify_export(FILE *in, const struct key *key, struct kept *kept, size_t ke
     struct text line;
     if (!read_head(&r))
         return;
-    r.covered = r.tree.size;
+    r.covered = r.kept_covered = r.tree.size;
     bool good = compare_kept(&r);
     while (good && (verdict = next_line(&r, &line)) == LINE_GOOD)
         good = take(&line, TEXT("{\"checkpoint\":\"")) ? read_checkpoint(&r, line) : read_record(&r, line);
