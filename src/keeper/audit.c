@@ -19,7 +19,7 @@ struct audit {
     struct audit_entry *first, **last; /* submitted */
     struct audit_entry *done, **done_last;
     size_t backlog, backlog_bytes;
-    bool stopping, failing;
+    bool stopping, failing, end_segment;
     struct merkle_range range; /* durable; written by the log's thread under the lock */
     struct audit_files files;  /* the log's thread alone */
     struct deadline checkpoint_due;
@@ -168,6 +168,12 @@ void audit_checkpoint(struct audit *audit, struct buf *to) {
     pthread_mutex_unlock(&audit->lock);
 }
 
+void audit_end_segment(struct audit *audit) {
+    pthread_mutex_lock(&audit->lock);
+    audit->end_segment = true;
+    pthread_mutex_unlock(&audit->lock);
+}
+
 void audit_stop(struct audit *audit) {
     pthread_mutex_lock(&audit->lock);
     audit->stopping = true;
@@ -205,6 +211,10 @@ static struct audit_entry *take_submitted(struct audit *audit, struct deadline d
     if (!audit->first)
         audit->last = &audit->first;
     *ret_stopping = audit->stopping;
+    if (entries && audit->end_segment) {
+        audit->files.end_segment = true;
+        audit->end_segment = false;
+    }
     pthread_mutex_unlock(&audit->lock);
     return entries;
 }

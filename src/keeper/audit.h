@@ -55,6 +55,8 @@ bool audit_full(struct audit *audit);
 bool audit_failing(struct audit *audit); /* the last round could not be written */
 /* Waits for records until the deadline or audit_stop(), then writes what is there. False when stopped and empty. */
 bool audit_turn(struct audit *audit, struct deadline deadline);
+/* The next record begins a segment. */
+void audit_end_segment(struct audit *audit);
 /* Makes audit_turn() finish; with it the last checkpoint is written. */
 void audit_stop(struct audit *audit);
 /* Written entries, or failed ones that have an outbox row; the caller frees them. */

@@ -60,6 +60,7 @@ static enum sd_err begin_segment(struct audit_files *files, const struct merkle_
     files->fd = fd;
     files->segment = range->size;
     files->offset = head.n;
+    files->end_segment = false;
     return SD_OK;
 }
 
@@ -99,7 +100,7 @@ enum sd_err audit_files_write(struct audit_files *files, struct merkle_range *ra
     struct buf frames SD_CLEANUP(buf_free) = buf_new(ROUND_MAX_BYTES);
     uint64_t size = range->size;
     enum sd_err err = SD_OK;
-    if (files->fd < 0 || files->offset > SEGMENT_BYTES)
+    if (files->fd < 0 || files->offset > SEGMENT_BYTES || files->end_segment)
         err = begin_segment(files, range);
     if (err == SD_OK)
         err = frame_entries(files, range, entries, &frames);
@@ -305,7 +306,9 @@ enum sd_err audit_files_recover(struct audit_files *files, struct merkle_range *
     struct merkle_range range = {0};
     uint64_t trimmed = 0;
     bool damaged = false;
-    enum sd_err err = recover_checkpoints(files, &damaged);
+    enum sd_err err = segment_sweep(files->dir);
+    if (err == SD_OK)
+        err = recover_checkpoints(files, &damaged);
     if (err)
         return err;
     err = open_newest(files, &segment, &trimmed);

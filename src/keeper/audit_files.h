@@ -12,6 +12,7 @@ struct audit_files {
     int fd;                       /* the newest segment, or -1 */
     uint64_t segment;             /* its first record */
     uint64_t offset;              /* its end */
+    bool end_segment;             /* the next record begins another */
     struct checkpoint checkpoint; /* the last one written */
     struct buf note;              /* the same, signed */
     struct tiles tiles;

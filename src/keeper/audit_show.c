@@ -115,7 +115,10 @@ static bool take_record(void *arg, uint64_t seq, uint64_t segment, uint64_t offs
     if (!page->exact)
         page->err = listing_line(page->k, record, &page->line);
     ipc_list_add(&page->list, &page->raw, page->exact ? record : buf_span(&page->line));
+    uint8_t hash[SHA256_BYTES];
     page->next = (struct audit_place){seq + 1, segment, offset + SEGMENT_FRAME_BYTES + record.n};
+    if (leaf_dropped(record, hash))
+        page->next.offset = 0; /* its frame is larger than what stands in it: the next one is looked for */
     return !is_full(page);
 }
 

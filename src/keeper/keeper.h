@@ -123,6 +123,11 @@ struct key_settings key_settings_default(void);
 /* SD_ERR_CONFIG (logged). */
 enum sd_err key_settings_from_config(const struct config *config, struct key_settings *ret) SD_MUST_CHECK;
 
+/* How long the log's records are kept (retention.h). */
+struct retention_settings {
+    int64_t keep_ms[LEAF_CLASS_COUNT];
+};
+
 /* Somebody reads the log, page by page (audit_show.c). */
 #define READING_MS (10 * 60 * 1000) /* what one gesture opens the log for */
 struct log_reading {
@@ -166,6 +171,12 @@ struct keeper {
     struct address_seat *address_seats; /* attempts.h */
     uint8_t challenge_run[16];          /* challenge.h: those of another run are void */
     int64_t challenge_seen_ms;
+    struct {
+        struct retention_settings settings;
+        bool set, busy;
+        int64_t looked_ms;
+    } retention;           /* retention.h */
+    int64_t clock_seen_ms; /* when the clock was last looked at */
     struct log_reading readings[8];
     unsigned reading_victim;
     int64_t cleaned_ms;        /* when expired rows were last removed */

@@ -133,3 +133,68 @@ void leaf_listing(struct buf *to, struct span record, struct span name) {
     }
     put_without_objects(to, record);
 }
+
+/* ---- how long it is kept ---- */
+
+static const char *const class_texts[] = {
+#define X(name, text) text,
+    LEAF_CLASS_LIST(X)
+#undef X
+};
+
+const char *leaf_class_text(enum leaf_class class) {
+    return class < SD_COUNT(class_texts) ? class_texts[class] : "";
+}
+
+static const struct {
+    const char *action;
+    enum leaf_class class;
+} classes[] = {
+    {"open", LEAF_CLASS_ACCESS},           {"list", LEAF_CLASS_ACCESS},
+    {"search", LEAF_CLASS_ACCESS},         {"history", LEAF_CLASS_ACCESS},
+    {"download", LEAF_CLASS_ACCESS},       {"reply", LEAF_CLASS_ACCESS},
+    {"move", LEAF_CLASS_ACCESS},           {"reply-token", LEAF_CLASS_ACCESS},
+    {"change-state", LEAF_CLASS_ACCESS},   {"assign", LEAF_CLASS_ACCESS},
+    {"classify", LEAF_CLASS_ACCESS},       {"export", LEAF_CLASS_ACCESS},
+    {"received", LEAF_CLASS_SYSTEM},       {"redeem", LEAF_CLASS_SYSTEM},
+    {"sent", LEAF_CLASS_SYSTEM},           {"deferred", LEAF_CLASS_SYSTEM},
+    {"failed", LEAF_CLASS_SYSTEM},         {"start", LEAF_CLASS_SYSTEM},
+    {"log-trimmed", LEAF_CLASS_SYSTEM},    {"audit-checkpoint", LEAF_CLASS_SYSTEM},
+    {LEAF_ACTION_DROPPED, LEAF_CLASS_ACT},
+};
+
+enum leaf_class leaf_class_of(struct span record) {
+    struct span action = hex_after(record, SPAN("\"action\":\""));
+    for (size_t i = 0; i < SD_COUNT(classes); i++)
+        if (span_eq(action, span_cstr(classes[i].action)))
+            return classes[i].class;
+    return LEAF_CLASS_SECURITY;
+}
+
+struct span leaf_time(struct span record) {
+    return hex_after(record, SPAN("\"time\":\""));
+}
+
+#define HASH_BYTES 32
+#define DROPPED_MARK ",\"dropped\":\""
+
+void leaf_put_dropped(struct buf *to, uint64_t seq, struct span hash) {
+    buf_printf(to, "{\"seq\":%llu" DROPPED_MARK, (unsigned long long)seq);
+    put_hex(to, hash);
+    buf_text(to, "\"}");
+}
+
+bool leaf_dropped(struct span record, uint8_t ret_hash[HASH_BYTES]) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(256);
+    uint8_t hash[HASH_BYTES];
+    uint64_t seq = 0;
+    size_t at = span_search(record, SPAN(DROPPED_MARK)), head = SPAN("{\"seq\":").n;
+    if (at == record.n || at < head || span_to_u64(span_sub(record, head, at - head), &seq) != SD_OK ||
+        hex_to_bytes(hex_after(record, SPAN(DROPPED_MARK)), hash, sizeof hash) != SD_OK)
+        return false;
+    leaf_put_dropped(&text, seq, span_of(hash, sizeof hash)); /* one text for each: anything else is a record */
+    if (!span_eq(buf_span(&text), record))
+        return false;
+    memcpy(ret_hash, hash, sizeof hash);
+    return true;
+}

@@ -30,6 +30,21 @@ enum outcome {
 #undef X
 };
 
+/* What a record is about, for how long it is kept. X(NAME, "word") */
+#define LEAF_CLASS_LIST(X)                                                                                                     \
+    X(ACCESS, "access") /* who read, searched, wrote or moved what */                                                          \
+    X(SECURITY,                                                                                                                \
+      "security")       /* sign-ins, rights, keys, settings, alarms, readings of the log; and whatever has no other place */   \
+    X(SYSTEM, "system") /* what came, what left, starts and stops */                                                           \
+    X(ACT, "act")       /* that records were dropped: never dropped itself */
+enum leaf_class {
+#define X(name, text) LEAF_CLASS_##name,
+    LEAF_CLASS_LIST(X)
+#undef X
+        LEAF_CLASS_COUNT
+};
+const char *leaf_class_text(enum leaf_class class);
+
 struct leaf {
     enum actor_kind actor;
     struct span actor_id; /* raw id, or empty */
@@ -50,6 +65,14 @@ struct leaf {
 
 /* Appends the record from behind {"seq":N, to its end. */
 void leaf_put(struct buf *to, const struct leaf *leaf, int64_t now_ms);
+
+enum leaf_class leaf_class_of(struct span record);
+/* RFC 3339, which sorts as text; empty: it has none. */
+struct span leaf_time(struct span record);
+/* What stands for a record whose data was dropped, {"seq":N,"dropped":"<leaf hash>"}; and the hash, of exactly such a text. */
+#define LEAF_ACTION_DROPPED "log-dropped"
+void leaf_put_dropped(struct buf *to, uint64_t seq, struct span hash);
+bool leaf_dropped(struct span record, uint8_t ret_hash[32]);
 
 /* The record's ticket, or false. */
 bool leaf_ticket(struct span record, uint8_t ret[16]);

@@ -6,6 +6,7 @@
 #include "keeper/generation.h"
 #include "keeper/handlers.h"
 #include "keeper/permit.h"
+#include "keeper/retention.h"
 #include "keeper/throttle.h"
 #include "keeper/unlock.h"
 
@@ -562,6 +563,8 @@ void keeper_tick(struct keeper *k) {
     keeper_settle(k);
     budget_save(k);
     backup_tick(k);
+    clock_tick(k);
+    retention_tick(k);
     if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
         k->cleaned_ms = k->spec.now_ms();
         clean(k);

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/role.h"
 #include "keeper/loop.h"
+#include "keeper/retention.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,11 +154,15 @@ static enum category category_named(const struct config *config, const char *que
 static enum sd_err apply_settings(struct keeper *k, const struct key_settings *keys) {
     struct trust_settings trust;
     struct access_settings access;
+    struct retention_settings retention;
     enum sd_err err = trust_settings_from_config(self.config, &trust);
     if (err == SD_OK)
         err = access_settings_from_config(self.config, &access);
+    if (err == SD_OK)
+        err = retention_from_config(self.config, &retention);
     if (err)
         return err;
+    keeper_set_retention(k, &retention);
     keeper_set_trust(k, &trust);
     keeper_set_access(k, &access);
     keeper_set_keys(k, keys);

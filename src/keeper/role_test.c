@@ -110,6 +110,7 @@ static void configure(struct process *p, const char *may_open) {
     uint32_t uid = geteuid() == 0 ? ROLE_UID : (uint32_t)geteuid();
     buf_printf(&config, "main.hostname=mx.example.test\nmain.data_dir=%s\nmain.domains=example.test\nlog.level=warn\n", dir);
     buf_text(&config, "queue.support=support@example.test\n" TRUST_LINES);
+    buf_text(&config, "log.keep_access_days=365\nlog.keep_security_days=365\nlog.keep_system_days=365\n");
     buf_printf(&config, "gates.open=%s\n", may_open);
     struct control_start_req req = {
         .role = SPAN("keeper"), .landlock_abi_max = 99, .uid = uid, .gid = uid, .config = buf_span(&config)};

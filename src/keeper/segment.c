@@ -1,4 +1,5 @@
 #include "keeper/segment.h"
+#include "keeper/leaf.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -156,47 +157,66 @@ void segment_close(struct segment *segment) {
     buf_free(&segment->bytes);
 }
 
-/* A record at the start of bytes. */
-static enum sd_err take_record(struct span bytes, struct span *ret_record, struct sha256 *ret_leaf) {
+/* A frame at the start of bytes: a record, or what is left of one. */
+static enum sd_err take_frame(struct span bytes, struct span *ret_body, struct span *ret_check, bool *ret_dropped) {
     struct reader r = reader_of(bytes);
     uint32_t n = read_u32(&r);
-    struct span check = read_bytes(&r, CHECK_BYTES);
+    *ret_dropped = n & SEGMENT_DROPPED;
+    n &= ~SEGMENT_DROPPED;
+    *ret_check = read_bytes(&r, CHECK_BYTES);
     if (r.err || n > MERKLE_LEAF_MAX)
         return SD_ERR_PARSE;
-    struct span record = read_bytes(&r, n);
+    *ret_body = read_bytes(&r, n);
+    return r.err ? SD_ERR_PARSE : SD_OK;
+}
+
+static enum sd_err take_dropped(struct span body, struct span *ret_record, struct sha256 *ret_leaf) {
+    size_t end = span_find(body, 0);
+    for (size_t i = end; i < body.n; i++)
+        if (body.p[i])
+            return SD_ERR_PARSE;
+    *ret_record = span_sub(body, 0, end);
+    return leaf_dropped(*ret_record, ret_leaf->b) ? SD_OK : SD_ERR_PARSE;
+}
+
+static enum sd_err take_record(struct span bytes, struct span *ret_record, struct sha256 *ret_leaf, size_t *ret_frame) {
+    struct span body, check, record;
     struct sha256 leaf;
-    if (r.err)
-        return SD_ERR_PARSE;
-    enum sd_err err = merkle_leaf(record, &leaf);
+    bool dropped;
+    enum sd_err err = take_frame(bytes, &body, &check, &dropped);
+    if (err)
+        return err;
+    record = body;
+    err = dropped ? take_dropped(body, &record, &leaf) : merkle_leaf(record, &leaf);
     if (err)
         return err;
     if (!span_eq(check, span_of(leaf.b, CHECK_BYTES)))
         return SD_ERR_PARSE;
     *ret_record = record;
     *ret_leaf = leaf;
+    *ret_frame = SEGMENT_FRAME_BYTES + body.n;
     return SD_OK;
 }
 
 enum sd_err segment_next(struct segment *segment, struct span *ret_record, struct sha256 *ret_leaf) {
     struct span rest = span_from(buf_span(&segment->bytes), segment->at);
+    size_t frame = 0;
     if (rest.n == 0)
         return SD_ERR_NOTFOUND;
-    enum sd_err err = take_record(rest, ret_record, ret_leaf);
+    enum sd_err err = take_record(rest, ret_record, ret_leaf, &frame);
     if (err)
         return err;
-    segment->at += SEGMENT_FRAME_BYTES + ret_record->n;
+    segment->at += frame;
     segment->next++;
     return SD_OK;
 }
 
 bool segment_skip(struct segment *segment) {
-    struct reader r = reader_of(span_from(buf_span(&segment->bytes), segment->at));
-    uint32_t n = read_u32(&r);
-    (void)read_bytes(&r, CHECK_BYTES);
-    (void)read_bytes(&r, n);
-    if (r.err)
+    struct span body, check;
+    bool dropped;
+    if (take_frame(span_from(buf_span(&segment->bytes), segment->at), &body, &check, &dropped) != SD_OK)
         return false;
-    segment->at = segment->bytes.n - r.rest.n;
+    segment->at += SEGMENT_FRAME_BYTES + body.n;
     segment->next++;
     return true;
 }
@@ -216,7 +236,8 @@ enum sd_err segment_read_at(const char *dir, uint64_t first, uint64_t offset, st
         return SD_ERR_IO;
     struct span record;
     struct sha256 leaf;
-    err = take_record(span_of(frame, (size_t)n), &record, &leaf);
+    size_t whole;
+    err = take_record(span_of(frame, (size_t)n), &record, &leaf, &whole);
     if (err == SD_OK)
         buf_put(to, record);
     return err ? err : buf_err(to);

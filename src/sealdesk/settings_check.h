@@ -9,6 +9,8 @@ unsigned settings_problem(FILE *to, const char *format, ...) SD_PRINTF(2, 3);
 
 /* settings_senders.c: sections upstream, trust and gates. */
 unsigned settings_check_senders(const struct settings *s, FILE *to);
+/* settings_log.c: section log. */
+unsigned settings_check_log(const struct settings *s, FILE *to);
 
 /* The root and backups (settings_keys.c): problems, their count; and what is only odd. */
 unsigned settings_check_keys(const struct settings *s, FILE *to);

@@ -82,11 +82,17 @@ class Segments:
                 self.records.append(record)
                 at += 8 + n
 
-    def write(self):
+    def write(self, *cuts):
         for file in self.folder.glob("*.log"):
             file.unlink()
-        frames = b"".join(struct.pack("<I", len(r)) + leaf(r)[:4] + r for r in self.records)
-        (self.folder / "000000000000.log").write_bytes(struct.pack("<8sQI", b"SDAUDIT1", 0, 0) + frames)
+        for first, end in zip([0, *cuts], [*cuts, len(self.records)]):
+            peaks, at = b"", 0
+            while at < first:  # the perfect subtrees before, largest first
+                size = 1 << (first - at).bit_length() - 1
+                peaks += root([leaf(r) for r in self.records[at:at + size]])
+                at += size
+            frames = b"".join(struct.pack("<I", len(r)) + leaf(r)[:4] + r for r in self.records[first:end])
+            (self.folder / f"{first:012d}.log").write_bytes(struct.pack("<8sQI", b"SDAUDIT1", first, len(peaks) // 32) + peaks + frames)
 
     def forget_checkpoints(self):
         for name in ("checkpoint", "checkpoints"):
@@ -414,3 +420,44 @@ def test_tiles_are_not_believed(day, tmp_path):
         (tmp_path / "record").write_bytes(Segments(log.folder).records[2])
         assert verify(day.key, "--proof", tmp_path / "proof", "--record", tmp_path / "record")[0] == 0
     assert good.startswith("c2sp.org/tlog-proof@v1\nindex 2\n")
+
+
+def test_records_whose_time_is_over(day, tmp_path):
+    """Two years pass, as the records have it; the keeper drops their data, on the record, and nobody else can."""
+    log = day.log.copy(tmp_path / "log")
+    segments = Segments(log.folder)
+    cut = 7
+    assert cut < len(segments.records)
+    segments.records[:cut] = [r.replace(b'"time":"2026-', b'"time":"2024-') for r in segments.records[:cut]]
+    segments.write(cut)
+    segments.forget_checkpoints()
+    assert log.cli("audit", "verify").returncode == 0
+    before = log.checkpoint(tmp_path / "before")
+    with open(tmp_path / "said", "wb") as said:
+        running = subprocess.Popen([desk.SEALDESK, "run", "-c", str(log.data / "sealdesk.conf"), "-o",
+                                    f"smtp.listen=127.0.0.1:{desk.free_port()}", "-o", f"desk.listen=127.0.0.1:{desk.free_port()}"],
+                                   stdout=said, stderr=said)
+        try:
+            desk.wait_for(lambda: b'"dropped"' in (log.folder / "000000000000.log").read_bytes(), 30, "dropped")
+        finally:
+            running.terminate()
+            assert running.wait(timeout=40) == 0
+    assert b"2024-" not in b"".join(f.read_bytes() for f in log.folder.glob("*"))
+    assert log.cli("audit", "verify").returncode == 0
+    listed = [json.loads(line) for line in log.good("audit", "list", "--json").splitlines()]
+    assert [("dropped" in r) for r in listed[:cut + 1]] == [True] * cut + [False]
+    acts = [r["reason"] for r in listed if r.get("action") == "log-dropped"]
+    assert acts and sum(int(a.split(": ")[1].split(" ")[0]) for a in acts) == cut
+    export = log.export(tmp_path / "export")
+    code, said = verify(day.key, "--checkpoint", before, export)
+    assert code == 0 and said["dropped"] == cut
+    (tmp_path / "proof").write_text(log.good("audit", "prove", "--record", "2"))
+    lines = export.read_bytes().splitlines(keepends=True)
+    rows = record_lines(lines)
+    (tmp_path / "record").write_bytes(lines[rows[2]])
+    assert verify(day.key, "--proof", tmp_path / "proof", "--record", tmp_path / "record")[0] == 0
+    for n in (cut, cut + 1):  # somebody calls one more record dropped: its hash is right, and no act tells of it
+        hidden = lines[rows[n]][:-1]
+        forged = b'{"seq":%d,"dropped":"%s"}\n' % (n, leaf(hidden).hex().encode())
+        code, said = verify(day.key, written(tmp_path, [*lines[:rows[n]], forged, *lines[rows[n] + 1:]]))
+        assert code == 1 and "dropped" in said["problem"]
