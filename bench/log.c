@@ -1,9 +1,11 @@
 /*
- * log.c - what the audit log costs: appending (CPU and time for a record, 64 of them to one fdatasync), and verifying.
+ * log.c - what the audit log costs: appending (CPU and time for a record, 64 of them to one fdatasync), verifying, proofs, and
+ * rebuilding the hashes on disk.
  *
  *   bench-log DIR RECORDS       DIR is made, and stays
  */
-#include "keeper/audit.h"
+#include "keeper/audit_prove.h"
+#include "keeper/tiles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,34 @@ static void append(struct audit *audit, unsigned long records) {
                  wall * 1e6 / (double)records);
 }
 
+static void prove(const char *dir, const struct merkle_range *range, unsigned long count) {
+    struct checkpoint newest = {.size = range->size}, earlier;
+    struct merkle_proof proof;
+    struct merkle_range before;
+    double records = 0, continuations = 0, start;
+    must(merkle_root(range, &newest.root), "root");
+    for (unsigned long i = 0; i < count; i++) {
+        struct buf line SD_CLEANUP(buf_free) = buf_new(MERKLE_LEAF_MAX);
+        struct sha256 leaf;
+        uint64_t seq = (uint64_t)random() % range->size;
+        start = seconds_of(CLOCK_MONOTONIC);
+        must(audit_read_record(dir, seq, &line, &leaf), "record");
+        must(audit_prove_record(dir, seq, &leaf, &newest, &proof), "proof of a record");
+        records += seconds_of(CLOCK_MONOTONIC) - start;
+        must(audit_range_at(dir, seq + 1, &before), "range");
+        earlier.size = seq + 1;
+        must(merkle_root(&before, &earlier.root), "root");
+        start = seconds_of(CLOCK_MONOTONIC);
+        must(audit_prove_continuation(dir, &earlier, &newest, &proof), "proof of a continuation");
+        continuations += seconds_of(CLOCK_MONOTONIC) - start;
+    }
+    (void)printf("proofs: of a record %.3f ms, reading it included; of a continuation %.3f ms\n", records * 1e3 / (double)count,
+                 continuations * 1e3 / (double)count);
+    start = seconds_of(CLOCK_MONOTONIC);
+    must(tiles_rebuild(dir, range->size), "rebuilding");
+    (void)printf("rebuilding the hashes: %.2f s\n", seconds_of(CLOCK_MONOTONIC) - start);
+}
+
 int main(int argc, char **argv) {
     struct secret private SD_CLEANUP(secret_free) = {0};
     struct buf public SD_CLEANUP(buf_free) = buf_new(256);
@@ -77,6 +107,9 @@ int main(int argc, char **argv) {
     double wall = seconds_of(CLOCK_MONOTONIC);
     must(audit_verify(argv[1], &spec.key, NULL, &report), "verify");
     (void)printf("verify: %s, %.2f s\n", report.good ? "whole" : report.problem, seconds_of(CLOCK_MONOTONIC) - wall);
+    struct merkle_range range;
+    audit_range(audit, &range);
+    prove(argv[1], &range, 200);
     audit_stop(audit);
     while (audit_turn(audit, (struct deadline){0}))
         ;

@@ -1,9 +1,11 @@
 /*
  * sealdesk-clerk - files: takes what the edge wrote to the intake, has the keeper adopt it, and puts it into the store, exactly
- * once. It can misfile and withhold; it cannot open a letter, sign one, or change the log.
+ * once. It can misfile and withhold; it cannot open a letter, sign one, or change the log. And shows the log's checkpoints to
+ * witnesses outside (witness.h), for which alone it may be given a network.
  *
  * Woken by the bell "intake", and every second in any case. Limits: 64 records or 8 MiB at once (batch.h).
  */
+#include "clerk/witness.h"
 #include "clerk/work.h"
 #include "core/log.h"
 #include "core/role.h"
@@ -21,6 +23,7 @@
 
 static struct {
     struct work *work;
+    struct witness *witness; /* NULL: none is configured */
     unsigned long thread;
     pthread_mutex_t lock; /* of the two bells */
     int bell;             /* the thread's */
@@ -91,12 +94,18 @@ static enum sd_err clerk_start(struct role_ctx *ctx) {
     if (n < 0 || m < 0 || n >= PATH_BYTES || m >= PATH_BYTES)
         return SD_ERR_LIMIT;
     enum sd_err err = work_new(intake, store, role_client(ctx, "keeper"), &clerk.work);
+    if (err == SD_OK && clerk.witness)
+        err = witness_start(clerk.witness, role_client(ctx, "keeper"));
     return err ? err : role_thread("clerk", run, NULL, &clerk.thread);
 }
 
 static enum sd_err clerk_prepare(struct role_ctx *ctx) {
     (void)role_client(ctx, "keeper"); /* made now, attached when its link comes */
-    return SD_OK;
+    return witness_new(ctx, &clerk.witness);
+}
+
+static enum sd_err clerk_on_file(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
+    return witness_take_file(clerk.witness, name, fd);
 }
 
 static void clerk_ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
@@ -106,6 +115,7 @@ static void clerk_ping(SD_UNUSED struct role_ctx *ctx, struct role_health *healt
         health->ready = false;
         buf_text(&health->reason, now.problem);
     }
+    witness_health(clerk.witness, &health->reason, &health->wanted);
 }
 
 static void clerk_stop(SD_UNUSED struct role_ctx *ctx) {
@@ -115,6 +125,7 @@ static void clerk_stop(SD_UNUSED struct role_ctx *ctx) {
         bell_ring(clerk.bell);
     pthread_mutex_unlock(&clerk.lock);
     (void)pthread_join(clerk.thread, NULL);
+    witness_stop(&clerk.witness);
     work_free(&clerk.work);
 }
 
@@ -124,6 +135,8 @@ static const struct role role = {
     .paths = {{"intake", FILES_READ | FILES_REMOVE}, {"store", FILES_READ | FILES_WRITE | FILES_MAKE | FILES_REMOVE}},
     .prepare = clerk_prepare,
     .on_bell = clerk_on_bell,
+    .on_file = clerk_on_file,
+    .more_calls = witness_calls,
     .start = clerk_start,
     .ping = clerk_ping,
     .stop = clerk_stop,

@@ -43,7 +43,10 @@ static void configure(struct ipc_client *control) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(4096);
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct control_start_rep rep;
-    buf_printf(&config, "main.hostname=mx.example.org\nmain.data_dir=%s\nlog.level=info\n", dir.path);
+    buf_printf(
+        &config,
+        "main.hostname=mx.example.org\nmain.data_dir=%s\nlog.level=info\nlog.checkpoint_file=\nlog.syslog=\nlog.syslog_ca=\n",
+        dir.path);
     struct control_start_req req = {.role = SPAN("clerk"), .landlock_abi_max = 99, .config = buf_span(&config)};
     assert_int_equal(control_start_call(control, &req, deadline_in_ms(5000), &msg, &rep), SD_OK);
 }

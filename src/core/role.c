@@ -193,6 +193,8 @@ static enum sd_err take_link(struct role_ctx *ctx, const struct control_link_req
         return role->on_bell(ctx, name, fd);
     if (req->kind == LINK_SECRET && role->on_secret && ctx->state == CONTROL_STARTED)
         return take_secret(ctx, name, fd);
+    if (req->kind == LINK_FILE && role->on_file)
+        return role->on_file(ctx, name, fd);
     (void)close(fd);
     return SD_ERR_PROTOCOL;
 }
@@ -208,8 +210,9 @@ enum sd_err control_on_link(void *state, struct ipc_call *call, const struct con
 
 enum sd_err control_on_go(void *state, struct ipc_call *call, SD_UNUSED const struct control_go_req *req) {
     struct role_ctx *ctx = state;
+    unsigned more = ctx->role->more_calls ? ctx->role->more_calls(ctx->config) : 0;
     struct sandbox_spec spec = {.data_dir = ctx->data_dir,
-                                .calls = ctx->role->calls,
+                                .calls = ctx->role->calls | more,
                                 .uid = ctx->uid,
                                 .gid = ctx->gid,
                                 .groups = ctx->groups,
@@ -240,6 +243,8 @@ enum sd_err control_on_ping(void *state, struct ipc_call *call, SD_UNUSED const 
     for (size_t i = 0; i < ctx->client_count; i++)
         if (ipc_client_broken(ctx->clients[i].client))
             ipc_list_add(&rep.broken, &raw, span_cstr(ctx->clients[i].service));
+    if (health.wanted)
+        ipc_list_add(&rep.broken, &raw, span_cstr(health.wanted));
     control_ping_reply(call, &rep);
     buf_free(&health.reason);
     return SD_OK;

@@ -3,9 +3,9 @@
  * itself, and runs. The main thread serves the control channel; the role's work is in threads that `start` makes after
  * confinement.
  *
- * Order of calls: prepare (may still read files outside the data directory), then on_peer/on_listen/on_bell for each link and
- * again whenever the supervisor replaces one, start (confined), ping now and then, stop. The end of the control channel ends
- * the process at once. All but the role's own threads run on the main thread.
+ * Order of calls: prepare (may still read files outside the data directory), then on_peer/on_listen/on_bell/on_file for each
+ * link and again whenever the supervisor replaces one, start (confined), ping now and then, stop. The end of the control
+ * channel ends the process at once. All but the role's own threads run on the main thread.
  */
 #ifndef SD_CORE_ROLE_H
 #define SD_CORE_ROLE_H
@@ -19,7 +19,8 @@ struct role_ctx;
 struct role_health {
     bool ready;
     uint64_t waiting;
-    struct buf reason; /* why not ready */
+    struct buf reason;  /* why not ready; or, when ready, what should be looked at */
+    const char *wanted; /* a file that is to be handed over anew; NULL: none */
 };
 
 struct role {
@@ -30,7 +31,9 @@ struct role {
     enum sd_err (*on_peer)(struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd); /* we serve it; owns fd */
     enum sd_err (*on_listen)(struct role_ctx *ctx, const char *name, int fd);               /* owns fd */
     enum sd_err (*on_bell)(struct role_ctx *ctx, const char *name, int fd);                 /* an eventfd; owns fd */
-    enum sd_err (*on_secret)(struct role_ctx *ctx, const char *name, struct span secret); /* before start; copies it */
+    enum sd_err (*on_secret)(struct role_ctx *ctx, const char *name, struct span secret);   /* before start; copies it */
+    enum sd_err (*on_file)(struct role_ctx *ctx, const char *name, int fd);                 /* owns fd */
+    unsigned (*more_calls)(const struct config *config); /* beyond `calls`, when the settings want it; NULL: none */
     enum sd_err (*start)(struct role_ctx *ctx);
     void (*ping)(struct role_ctx *ctx, struct role_health *health); /* health->ready is true when called */
     void (*stop)(struct role_ctx *ctx);                             /* finish what must be finished, within 10 s */

@@ -24,12 +24,13 @@ static bool put_reasons(const struct supervisor *s, struct json_out *j) {
     for (size_t i = 0; i < s->proc_count; i++) {
         const struct proc *p = &s->procs[i];
         const char *reason = proc_is_silent(p) ? "it does not answer" : p->reason;
-        if (p->state == PROC_RUNNING && p->ready && !proc_is_silent(p))
+        bool good = p->state == PROC_RUNNING && p->ready && !proc_is_silent(p);
+        if (good && !reason[0])
             continue;
         char text[400];
         (void)snprintf(text, sizeof text, "%s is %s%s%s", p->kind->name, state_text(p), reason[0] ? ": " : "", reason);
         json_cstr(j, NULL, text);
-        ready = false;
+        ready &= good; /* what is said of a role that is ready stops nothing, and should be looked at */
     }
     json_end(j);
     return ready;

@@ -2,6 +2,7 @@
 
 #include "core/log.h"
 #include "sealdesk/credential.h"
+#include "sealdesk/outside.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -12,8 +13,9 @@ static const struct edge {
     const char *service;
     bool first_only; /* of several instances, only the first */
 } edges[] = {
-    {"edge", "keeper", false},  {"edge", "inspect", false},   {"inspect", "dns", false}, {"keeper", "inspect", true},
-    {"clerk", "keeper", false}, {"courier", "keeper", false}, {"courier", "dns", false}, {"desk", "keeper", false},
+    {"edge", "keeper", false},    {"edge", "inspect", false}, {"inspect", "dns", false},
+    {"keeper", "inspect", true},  {"clerk", "keeper", false}, {"clerk", "dns", false},
+    {"courier", "keeper", false}, {"courier", "dns", false},  {"desk", "keeper", false},
 };
 
 static const struct {
@@ -81,6 +83,26 @@ static enum sd_err hand_root(struct supervisor *s, struct proc *proc) {
     return err;
 }
 
+/* What a role asked for by this name, or at its start: a file outside of its reach. SD_ERR_NOTFOUND: none such is configured.
+ */
+static enum sd_err hand_file(struct supervisor *s, struct proc *proc, const char *name) {
+    int fd = -1;
+    enum sd_err err = strcmp(proc->kind->name, "clerk") == 0 ? outside_open(s->settings, name, &fd) : SD_ERR_NOTFOUND;
+    if (err)
+        return err;
+    err = proc_link(proc, LINK_FILE, name, 0, 0, fd);
+    (void)close(fd);
+    return err;
+}
+
+/* A witness that cannot be opened now is asked for again by the role: nothing waits for it. */
+static enum sd_err hand_files(struct supervisor *s, struct proc *proc) {
+    for (size_t i = 0; outside_name(i); i++)
+        if (hand_file(s, proc, outside_name(i)) == SD_ERR_BUSY)
+            return SD_ERR_BUSY;
+    return SD_OK;
+}
+
 static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
     enum sd_err err = hand_root(s, proc);
     for (size_t i = 0; i < s->listener_count && err == SD_OK; i++)
@@ -90,7 +112,7 @@ static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
         if (strcmp(bells[i].role, proc->kind->name) == 0)
             err = proc_link(proc, LINK_BELL, bells[i].name, 0, 0,
                             strcmp(bells[i].name, "intake") == 0 ? s->intake_bell : s->outbound_bell);
-    return err;
+    return err ? err : hand_files(s, proc);
 }
 
 enum sd_err topology_join(struct supervisor *s, struct proc *proc) {
@@ -102,6 +124,9 @@ enum sd_err topology_join(struct supervisor *s, struct proc *proc) {
 }
 
 enum sd_err topology_rejoin(struct supervisor *s, struct proc *proc, struct span service) {
+    for (size_t i = 0; outside_name(i); i++)
+        if (span_eq(service, span_cstr(outside_name(i))))
+            return hand_file(s, proc, outside_name(i)) == SD_ERR_BUSY ? SD_ERR_BUSY : SD_OK;
     for (size_t i = 0; i < s->proc_count; i++) {
         char name[32];
         service_name(&s->procs[i], name, sizeof name);

@@ -17,7 +17,7 @@ MAY_LINK = {
     "sealdesk-dns":     "crypto ssl unbound",
     "sealdesk-inspect": "m crypto zstd idn2 psl icuuc icui18n icudata gumbo magic archive pcre2-8",
     "sealdesk-keeper":  "crypto sqlite3 argon2",
-    "sealdesk-clerk":   "crypto zstd sqlite3 jansson curl",
+    "sealdesk-clerk":   "crypto ssl zstd sqlite3 jansson curl",
     "sealdesk-courier": "crypto ssl zstd sqlite3 jansson curl idn2 psl",
     "sealdesk-desk":    "crypto ssl zstd sqlite3 jansson microhttpd idn2 psl qrencode fido2 cbor",
     "sealdesk-verify":  "crypto",  # and no object file of ours but its own: own_files()
