@@ -9,7 +9,7 @@ packages=(
   john-data python3-zxcvbn
   python3 python3-pytest python3-yaml python3-jsonschema python3-dkim python3-spf python3-cryptography python3-requests
 )
-[ "${1:-}" = test ] && packages+=(chromium python3-nacl zbar-tools rsyslog rsyslog-openssl)
+[ "${1:-}" = test ] && packages+=(chromium python3-nacl zbar-tools rsyslog rsyslog-openssl golang-1.19-go golang-golang-x-mod-dev)
 missing=()
 for package in "${packages[@]}"; do
   status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)

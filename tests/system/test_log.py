@@ -461,3 +461,36 @@ def test_records_whose_time_is_over(day, tmp_path):
         forged = b'{"seq":%d,"dropped":"%s"}\n' % (n, leaf(hidden).hex().encode())
         code, said = verify(day.key, written(tmp_path, [*lines[:rows[n]], forged, *lines[rows[n] + 1:]]))
         assert code == 1 and "dropped" in said["problem"]
+
+
+@pytest.fixture(scope="module")
+def checker(tmp_path_factory):
+    """Go's packages for transparency logs, as Debian has them (golang-1.19-go, golang-golang-x-mod-dev)."""
+    go = shutil.which("go", path="/usr/lib/go-1.19/bin:/usr/bin")
+    if not go or not pathlib.Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog").is_dir():
+        pytest.skip("needs Debian's golang-1.19-go and golang-golang-x-mod-dev")
+    folder = tmp_path_factory.mktemp("go")
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOFLAGS": "",
+                   "GOPROXY": "off", "CGO_ENABLED": "0"}
+    subprocess.run([go, "build", "-o", str(folder / "checker"), str(pathlib.Path(__file__).parent / "interop/checker.go")], check=True,
+                   env=environment, timeout=300)
+
+    def check(*args):
+        return subprocess.run([str(folder / "checker"), *map(str, args)], capture_output=True, text=True, timeout=60).returncode == 0
+    return check
+
+
+def test_a_third_partys_checker_agrees(day, tmp_path, checker):
+    """Whole or forged: golang.org/x/mod/sumdb says of checkpoints, exports and proofs what sealdesk-verify says."""
+    assert checker(day.key, "export", day.export)
+    for i in record_lines(day.lines):
+        changed = [*day.lines[:i], day.lines[i].replace(b"granted", b"refused"), *day.lines[i + 1:]]
+        assert not checker(day.key, "export", written(tmp_path, changed))
+    (tmp_path / "record").write_bytes(day.lines[record_lines(day.lines)[2]])
+    (tmp_path / "proof").write_text(day.log.good("audit", "prove", "--record", "2"))
+    assert checker(day.key, "record", tmp_path / "proof", tmp_path / "record")
+    (tmp_path / "record").write_bytes(day.lines[record_lines(day.lines)[3]])
+    assert not checker(day.key, "record", tmp_path / "proof", tmp_path / "record")
+    (tmp_path / "proof").write_text(day.log.good("audit", "prove", "--consistency", str(day.early)))
+    assert checker(day.key, "continues", tmp_path / "proof", day.early)
+    assert not checker(day.key, "continues", tmp_path / "proof", day.late)
