@@ -49,12 +49,11 @@ void audit_entry_free(struct audit_entry *entry) {
 
 /* What files->note holds, for everybody. */
 static void show_checkpoint(struct audit *audit) {
-    struct span note = buf_span(&audit->files.note);
+    struct reader note = reader_of(buf_span(&audit->files.note));
     audit->checkpoint_size = audit->files.checkpoint.size;
     pthread_mutex_lock(&audit->lock);
-    audit->note_n = note.n <= sizeof audit->note ? note.n : 0;
-    if (audit->note_n)
-        memcpy(audit->note, note.p, note.n);
+    for (audit->note_n = 0; note.rest.n && audit->note_n < sizeof audit->note; audit->note_n++)
+        audit->note[audit->note_n] = read_u8(&note);
     pthread_mutex_unlock(&audit->lock);
 }
 

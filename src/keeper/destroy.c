@@ -23,6 +23,7 @@ struct doomed {
     enum category category;
     enum object_kind kind; /* of a single object */
     bool there;
+    uint8_t note[ID_BYTES]; /* why: all its records name it */
 };
 
 static void doomed_free(struct doomed *doomed) {
@@ -155,13 +156,12 @@ static enum sd_err destroy_one(struct keeper *k, struct span id, struct leaf *le
     return err ? err : records->err;
 }
 
-static enum sd_err destroy_within(struct keeper *k, const struct doomed *doomed, struct span why, struct leaf *leaf,
+static enum sd_err destroy_within(struct keeper *k, struct doomed *doomed, struct span why, struct leaf *leaf,
                                   uint32_t *ret_count, struct records *records) {
-    uint8_t note[ID_BYTES];
-    enum sd_err err = why.n ? note_add(k, why, note) : SD_OK;
+    enum sd_err err = why.n ? note_add(k, why, doomed->note) : SD_OK;
     *ret_count = 0;
     if (why.n)
-        leaf->note = span_of(note, ID_BYTES);
+        leaf->note = span_of(doomed->note, ID_BYTES);
     for (size_t at = 0; err == SD_OK && at < doomed->ids.n; at += ID_BYTES) {
         bool done = false;
         err = destroy_one(k, span_sub(buf_span(&doomed->ids), at, ID_BYTES), leaf, &done, records);
