@@ -44,6 +44,9 @@ bench: build
 bench-auth: build
 	@bench/auth.sh $(BUILD)
 
+bench-keeper: build
+	@bench/keeper.sh $(BUILD)
+
 format:
 	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h')
 
