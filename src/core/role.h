@@ -55,6 +55,8 @@ enum sd_err role_thread(const char *name, void *(*run)(void *), void *arg, unsig
 /* The same with a stack of another size. */
 enum sd_err role_thread_sized(const char *name, size_t stack_bytes, void *(*run)(void *), void *arg,
                               unsigned long *ret_thread) SD_MUST_CHECK;
+/* The calling thread gives way to the others from now on: for work that may wait, and is long. */
+void role_thread_gives_way(void);
 
 /* Rings a bell (eventfd): wakes the process at the other end; never blocks. */
 void bell_ring(int fd);
