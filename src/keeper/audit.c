@@ -225,6 +225,8 @@ static void put_finished(struct audit *audit, struct audit_entry *entry) {
         audit_entry_free(entry);
         return;
     }
+    if (!entry->err)
+        buf_free(&entry->rest); /* it is in the log; one that is not is offered again */
     pthread_mutex_lock(&audit->lock);
     *audit->done_last = entry;
     audit->done_last = &entry->next;

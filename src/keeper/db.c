@@ -157,7 +157,7 @@ static const char *const texts[] = {
 
 struct db {
     sqlite3 *handle;
-    bool damaged;
+    bool damaged, lazy;
     sqlite3_stmt *stmts[SQL_COUNT];
 };
 
@@ -370,8 +370,24 @@ static enum sd_err run(struct db *db, enum db_sql sql) {
     return query_run(&q);
 }
 
+/* SQLite wants it between transactions. */
+static enum sd_err set_lazy(struct db *db, bool lazy) {
+    enum sd_err err = SD_OK;
+    if (db->lazy != lazy)
+        err = run_text(db, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL");
+    if (err == SD_OK)
+        db->lazy = lazy;
+    return err;
+}
+
 enum sd_err db_begin(struct db *db) {
-    return run(db, SQL_BEGIN);
+    enum sd_err err = set_lazy(db, false);
+    return err ? err : run(db, SQL_BEGIN);
+}
+
+enum sd_err db_begin_lazy(struct db *db) {
+    enum sd_err err = set_lazy(db, true);
+    return err ? err : run(db, SQL_BEGIN);
 }
 
 void db_rollback(struct db *db) {
@@ -383,6 +399,8 @@ enum sd_err db_commit(struct db *db) {
     enum sd_err err = run(db, SQL_COMMIT);
     if (err)
         db_rollback(db);
+    else if (db->lazy)
+        err = set_lazy(db, false);
     return err;
 }
 

@@ -32,6 +32,8 @@ void db_close(struct db **db);
 bool db_damaged(const struct db *db);
 
 enum sd_err db_begin(struct db *db) SD_MUST_CHECK;
+/* For what can be made again from the log after a crash: committed without waiting for the disk. Ends like any other. */
+enum sd_err db_begin_lazy(struct db *db) SD_MUST_CHECK;
 enum sd_err db_commit(struct db *db) SD_MUST_CHECK; /* rolls back when it fails */
 void db_rollback(struct db *db);
 /* Commits when err is SD_OK, else rolls back; the error, or that of the commit. */

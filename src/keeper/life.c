@@ -21,7 +21,7 @@
 #define SIGNATURES_MAX 64
 #define CHECKS_MAX 2
 #define PATH_MAX_BYTES 4096
-#define SETTLE_AT 512 /* finished records; else once a second */
+#define SETTLE_AT 256 /* finished records, a millisecond or two of the loop; else once a second */
 #define CLEAN_MS (10 * 60 * 1000)
 
 struct path {
@@ -492,7 +492,7 @@ static enum sd_err settle_entry(struct keeper *k, const struct audit_entry *entr
 static enum sd_err settle_all(struct keeper *k) {
     uint64_t next = 0;
     char text[32];
-    enum sd_err err = db_begin(k->db);
+    enum sd_err err = db_begin_lazy(k->db);
     if (err)
         return err;
     for (struct audit_entry *e = k->settled; e && err == SD_OK; e = e->next)
