@@ -3,6 +3,7 @@
 #include "core/json_out.h"
 #include "core/network.h"
 #include "keeper/rule_json.h"
+#include "keeper/wall_clock.h"
 
 #include <string.h>
 
@@ -182,7 +183,7 @@ static enum sd_err put_token(struct keeper *k, struct query *q, struct token_lis
     put_texts(&j, "queues", query_get(q, 4));
     put_texts(&j, "addresses", query_get(q, 5));
     json_time(&j, "created_at", query_get_int(q, 6));
-    json_time(&j, "expires_at", query_get_int(q, 7));
+    json_time(&j, "expires_at", wall_clock_end(query_get_int(q, 7)));
     if (query_get_int(q, 8))
         json_time(&j, "used_at", query_get_int(q, 8));
     json_bool(&j, "revoked", query_get_int(q, 9) != 0);

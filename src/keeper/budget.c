@@ -62,18 +62,20 @@ static enum sd_err load(struct keeper *k, const uint8_t person[ID_BYTES], struct
     return err;
 }
 
-/* A clock that goes back begins no new minute and no new day. */
+/* A clock that goes back begins no new minute and no new day: what was counted counts on, until the next one of the time that
+ * is now. */
 static void turn_page(struct use *use, int64_t now_ms) {
-    if (now_ms / MINUTE_MS > use->minute) {
-        use->minute = now_ms / MINUTE_MS;
+    int64_t minute = now_ms / MINUTE_MS, day = now_ms / DAY_MS;
+    if (minute > use->minute) {
         use->counts[BUDGET_OPENS].minute = use->counts[BUDGET_HEADS].minute = 0;
         use->alarmed = false;
     }
-    if (now_ms / DAY_MS > use->day) {
-        use->day = now_ms / DAY_MS;
+    if (day > use->day) {
         use->counts[BUDGET_OPENS].day = use->counts[BUDGET_HEADS].day = 0;
         use->bought_day = false;
     }
+    use->minute = minute;
+    use->day = day;
 }
 
 static enum sd_err find(struct keeper *k, const struct who *who, struct use **ret) {
@@ -193,7 +195,10 @@ void budget_save(struct keeper *k) {
     bool begun = false;
     for (size_t i = 0; k->budget && i < PLACES && err == SD_OK; i++) {
         struct use *use = &k->budget->of[i];
-        if (!use->there || !use->changed)
+        if (!use->there)
+            continue;
+        turn_page(use, k->spec.now_ms());
+        if (!use->changed)
             continue;
         if (!begun)
             err = db_begin(k->db);

@@ -175,11 +175,13 @@ struct keeper {
         struct retention_settings settings;
         bool set, busy;
         int64_t looked_ms;
-    } retention;           /* retention.h */
-    int64_t clock_seen_ms; /* when the clock was last looked at */
+    } retention; /* retention.h */
     struct log_reading readings[8];
     unsigned reading_victim;
-    int64_t cleaned_ms;        /* when expired rows were last removed */
+    int64_t cleaned_ms; /* when expired rows were last removed */
+    struct {
+        int64_t newest_ms, saved_ms;
+    } clock;                   /* wall_clock.h */
     uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
     struct {
         uint8_t id[ID_BYTES];

@@ -9,6 +9,7 @@
 #include "keeper/retention.h"
 #include "keeper/throttle.h"
 #include "keeper/unlock.h"
+#include "keeper/wall_clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -563,9 +564,10 @@ void keeper_tick(struct keeper *k) {
     keeper_settle(k);
     budget_save(k);
     backup_tick(k);
-    clock_tick(k);
     retention_tick(k);
-    if (k->spec.now_ms() - k->cleaned_ms >= CLEAN_MS) {
+    wall_clock_tick(k);
+    int64_t since_ms = k->spec.now_ms() - k->cleaned_ms;
+    if (since_ms >= CLEAN_MS || since_ms < 0) { /* the clock may have been set back */
         k->cleaned_ms = k->spec.now_ms();
         clean(k);
         dkim_expire(k);

@@ -4,6 +4,7 @@
 #include "core/json_out.h"
 #include "keeper/asker.h"
 #include "keeper/enrolment_code.h"
+#include "keeper/wall_clock.h"
 
 #include <string.h>
 
@@ -249,7 +250,7 @@ static enum sd_err put_request(struct keeper *k, const struct who *who, struct q
     json_hex(&j, "by", by);
     json_text(&j, "by_name", buf_span(&list->name));
     json_time(&j, "at", query_get_int(q, 5));
-    json_time(&j, "expires_at", query_get_int(q, 6));
+    json_time(&j, "expires_at", wall_clock_end(query_get_int(q, 6)));
     json_cstr(&j, "state", state_text(query_get_int(q, 7), over));
     json_bool(&j, "mine", span_eq(by, span_of(who->person, ID_BYTES)));
     json_end(&j);

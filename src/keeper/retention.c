@@ -9,7 +9,6 @@
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 #define TIME_BYTES 32
 #define SEGMENTS_AT_ONCE 64 /* a look reads so many, then lets others have the worker */
-#define CLOCK_BACK_MS 2000  /* what time daemons do without anybody being wrong */
 
 /* ---- settings ---- */
 
@@ -293,26 +292,4 @@ void retention_tick(struct keeper *k) {
         err = start_dropping(k);
     if (err && err != SD_ERR_BUSY)
         log_error("keeper.retention", "error=%s", sd_err_name(err));
-}
-
-/* ---- the clock ---- */
-
-static enum sd_err raise_clock(struct keeper *k) {
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
-    enum sd_err err = db_begin(k->db);
-    if (err)
-        return err;
-    err = db_end(k->db, alarm_raise(k, &(struct alarm_new){.kind = ALARM_CLOCK}, &records));
-    return err ? err : records_submit(&records);
-}
-
-void clock_tick(struct keeper *k) {
-    int64_t now_ms = k->spec.now_ms(), seen_ms = k->clock_seen_ms;
-    k->clock_seen_ms = now_ms;
-    if (seen_ms == 0 || now_ms >= seen_ms - CLOCK_BACK_MS)
-        return;
-    enum sd_err err = raise_clock(k);
-    if (err)
-        log_error("keeper.clock", "error=%s", sd_err_name(err));
 }

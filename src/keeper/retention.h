@@ -22,7 +22,5 @@ enum sd_err retention_from_config(const struct config *config, struct retention_
 void keeper_set_retention(struct keeper *k, const struct retention_settings *settings);
 /* What is due; about once a second. Reading and writing files is a worker's. */
 void retention_tick(struct keeper *k);
-/* Says it when the clock went back: records carry the time, and an auditor should know. */
-void clock_tick(struct keeper *k);
 
 #endif

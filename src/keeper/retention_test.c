@@ -203,23 +203,6 @@ static void every_bit_of_what_is_left(SD_UNUSED void **state) {
     assert_true(rig_verify(&rig).good);
 }
 
-static void clock_went_back(SD_UNUSED void **state) {
-    tick(1);
-    unsigned before = rig_records(&rig, "clock-back");
-    rig_now_ms -= RETENTION_MS + 500;
-    keeper_tick(rig.k);
-    rig_turn(&rig);
-    assert_int_equal(rig_records(&rig, "clock-back"), before); /* what time daemons do */
-    rig_now_ms -= DAY_MS;
-    keeper_tick(rig.k);
-    rig_turn(&rig);
-    assert_int_equal(rig_records(&rig, "clock-back"), before + 1);
-    keeper_tick(rig.k);
-    rig_turn(&rig);
-    assert_int_equal(rig_records(&rig, "clock-back"), before + 1);
-    assert_true(rig_verify(&rig).good);
-}
-
 static void classes(SD_UNUSED void **state) {
     uint8_t hash[32];
     assert_int_equal(leaf_class_of(SPAN("{\"seq\":1,\"action\":\"open\"}")), LEAF_CLASS_ACCESS);
@@ -246,7 +229,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(readers_cope, make_log, free_log),
         cmocka_unit_test_setup_teardown(killed_in_between, make_log, free_log),
         cmocka_unit_test_setup_teardown(every_bit_of_what_is_left, make_log, free_log),
-        cmocka_unit_test_setup_teardown(clock_went_back, make_log, free_log),
         cmocka_unit_test(classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

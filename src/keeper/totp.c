@@ -52,13 +52,14 @@ enum sd_err totp_check(struct span secret, struct span typed, int64_t now_unix_m
     if (secret.n < TOTP_SECRET_LEAST)
         return SD_ERR_BUG;
     uint64_t now = now_unix_ms < 0 ? 0 : (uint64_t)now_unix_ms / 1000 / TOTP_STEP_S, good = 0;
+    uint64_t last = used->last > now + TOTP_AHEAD_STEPS ? now - (now > 0) : used->last;
     /* RFC 6238 §5.2: one step back for the delay of typing. Step 0, half a minute of 1970, is none: `last` starts with it. */
     for (uint64_t step = now; step + 2 > now && step > 0; step--) {
         bool same = false;
         enum sd_err err = is_code(secret, step, digits, &same);
         if (err)
             return err;
-        if (same && step > used->last && good == 0) /* §5.2: not a second time; and nothing older than what was used */
+        if (same && step > last && good == 0) /* §5.2: not a second time; and nothing older than what was used */
             good = step;
     }
     explicit_bzero(text, sizeof text);

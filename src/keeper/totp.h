@@ -9,6 +9,8 @@
 #define TOTP_SECRET_LEAST 16 /* RFC 4226 §4, R6 */
 #define TOTP_STEP_S 30
 #define TOTP_DIGITS 6
+#define TOTP_AHEAD_STEPS                                                                                                       \
+    10 /* five minutes: one that was used further ahead was used while the clock was wrong, and ends nobody's days */
 
 /* RFC 4226 §5.3 for the counter `step`: digits 6 or 8. */
 enum sd_err totp_code(struct span secret, uint64_t step, unsigned digits, uint32_t *ret) SD_MUST_CHECK;

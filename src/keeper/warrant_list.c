@@ -1,6 +1,7 @@
 /* warrant_list.c - warrants as people see them, and their end. */
 #include "core/json_out.h"
 #include "keeper/asker.h"
+#include "keeper/wall_clock.h"
 #include "keeper/warrant.h"
 
 struct warrant_rows {
@@ -59,7 +60,7 @@ static enum sd_err put_row(struct keeper *k, struct query *q, struct warrant_row
     put_scope(&j, q);
     json_int(&j, "uses", query_get_int(q, 5));
     json_int(&j, "used", query_get_int(q, 6));
-    json_time(&j, "expires_at", query_get_int(q, 7));
+    json_time(&j, "expires_at", wall_clock_end(query_get_int(q, 7)));
     json_cstr(&j, "issued_by", person.n ? "person" : policy.n ? "policy" : "root");
     if (person.n)
         json_hex(&j, "person", person);
