@@ -124,13 +124,20 @@ static void be_honest(int fd, struct ipc_msg *msg) {
     buf_free(&found.raw);
 }
 
+/* As the supervisor does when the keeper says that it lost the channel; a keeper that was killed takes none. */
+static void link_again(struct inspector *self) {
+    struct timespec pause = {.tv_nsec = 20 * 1000000L};
+    if (process_link_inspector(&self->w->p) != SD_OK)
+        (void)nanosleep(&pause, NULL);
+}
+
 static void *run(void *arg) {
     struct inspector *self = arg;
     while (!atomic_load(&self->over)) {
         struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
         enum sd_err err = ipc_recv(self->w->p.inspector, deadline_in_ms(20), &msg);
-        if (err == SD_ERR_CLOSED)
-            process_link_inspector(&self->w->p); /* as the supervisor does when the keeper says that it lost it */
+        if (err == SD_ERR_CLOSED || err == SD_ERR_IO) /* or there is none */
+            link_again(self);
         if (err)
             continue;
         if (self->honest)

@@ -12,16 +12,16 @@ static const char *const moving[] = {"session",    "throttle",     "ticket",    
                                      "contact",    "known_domain", "known_look", "known_name", "budget",
                                      "alarm",      "alarm_seen",   "note",       "intake_key"};
 static const struct {
-    const char *table, *rows, *columns; /* columns: NULL: all of them */
+    const char *table, *rows, *columns; /* columns: NULL: all of them. A time that is over is negative (wall_clock.h) */
 } in_part[] = {
     {"meta", "WHERE name NOT IN ('indexed','clock')", NULL},
     {"person", "", "id,email,name,role,state,hex(password),hex(totp)"},
-    {"token", "", "id,hash,person,name,verbs,queues,addresses,expires_ms,revoked_ms"},
+    {"token", "", "id,hash,person,name,verbs,queues,addresses,abs(expires_ms),revoked_ms"},
     {"passkey", "", "id,person,name,key,algorithm,flags,suspended"},
     {"enrolment", "", "hash,person,code,expires_ms"},
     /* deliveries are made by answers, with the right to; what is asked of a second person, or declined, is not granted */
-    {"warrant", "WHERE purpose<>'deliver'", "id,purpose,scope_ticket,scope_queue,expires_ms,policy,revoked_ms"},
-    {"request", "WHERE state NOT IN (0,2)", "id,verb,object,person,expires_ms,state,decided_by"},
+    {"warrant", "WHERE purpose<>'deliver'", "id,purpose,scope_ticket,scope_queue,abs(expires_ms),policy,revoked_ms"},
+    {"request", "WHERE state NOT IN (0,2)", "id,verb,object,person,abs(expires_ms),state,decided_by"},
 };
 
 static bool is_moving(const char *table) {

@@ -136,13 +136,20 @@ static int admin_socket(struct process *p) {
     return fd;
 }
 
-void process_link_inspector(struct process *p) {
+enum sd_err process_link_inspector(struct process *p) {
     int fds[2];
     if (p->inspector >= 0)
         (void)close(p->inspector);
+    p->inspector = -1;
+    if (ipc_client_broken(p->control))
+        return SD_ERR_UNAVAILABLE;
     MUST(ipc_pair(fds) == SD_OK);
-    MUST(give(p, &(struct control_link_req){.kind = LINK_CLIENT, .name = SPAN("inspect0")}, fds[0]) == SD_OK);
-    p->inspector = fds[1];
+    enum sd_err err = give(p, &(struct control_link_req){.kind = LINK_CLIENT, .name = SPAN("inspect0")}, fds[0]);
+    if (err)
+        (void)close(fds[1]);
+    else
+        p->inspector = fds[1];
+    return err;
 }
 
 void process_start(struct process *p) {
@@ -150,7 +157,7 @@ void process_start(struct process *p) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     launch(p);
     configure(p);
-    process_link_inspector(p);
+    MUST(process_link_inspector(p) == SD_OK);
     p->edge = process_client(p, PEER_EDGE);
     p->clerk = process_client(p, PEER_CLERK);
     MUST(control_go_call(p->control, &(struct control_go_req){}, rig_soon(), &msg, &rep) == SD_OK);

@@ -39,7 +39,7 @@ bool process_runs(struct process *p);
 enum sd_err process_channel(struct process *p, uint32_t peer, int *ret_fd) SD_MUST_CHECK;
 struct ipc_client *process_client(struct process *p, uint32_t peer);
 /* A new channel to inspect0, in place of one that is lost: p->inspector. */
-void process_link_inspector(struct process *p);
+enum sd_err process_link_inspector(struct process *p) SD_MUST_CHECK;
 /* What the supervisor hears: is it ready? */
 bool process_ready(struct process *p);
 long process_memory_kib(const struct process *p, const char *line); /* "VmRSS" or "VmHWM" of /proc */
