@@ -237,14 +237,20 @@ static enum sd_err read_indexed(struct keeper *k, uint64_t *ret) {
     return err ? err : span_to_u64(buf_span(&text), ret);
 }
 
+static enum sd_err write_indexed(struct keeper *k, uint64_t next) {
+    char text[32];
+    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)next);
+    return put_meta(k, "indexed", span_of(text, (size_t)n));
+}
+
 static enum sd_err outbox_any(struct keeper *k, bool *ret) {
     struct query q = db_query(k->db, SQL_OUTBOX_ALL);
     *ret = query_row(&q);
     return query_end(&q);
 }
 
-#define REPLAY_BACK 8192 /* records before the indexed one that an outbox row may still wait for */
-
+/* Rows of the outbox go in the transaction that moves `indexed` on, so what is before it has none: each record from there on
+ * settles one row, and only one, for acts of the same moment may read the same. */
 static enum sd_err replay_log(struct keeper *k) {
     struct merkle_range range;
     struct replaying r = {.k = k};
@@ -252,16 +258,16 @@ static enum sd_err replay_log(struct keeper *k) {
     enum sd_err err = read_indexed(k, &r.indexed);
     if (err == SD_OK)
         err = outbox_any(k, &r.has_outbox);
-    if (err || (r.indexed >= range.size && !r.has_outbox))
+    if (err || r.indexed >= range.size)
         return err;
-    uint64_t from = r.indexed;
-    if (r.has_outbox)
-        from = from > REPLAY_BACK ? from - REPLAY_BACK : 0;
     err = db_begin(k->db);
     if (err)
         return err;
-    err = audit_read((const char *)k->log_dir.p, from, range.size, replay_record, &r);
-    return db_end(k->db, err == SD_ERR_PARSE || err == SD_ERR_LIMIT ? r.err : err ? err : r.err);
+    err = audit_read((const char *)k->log_dir.p, r.indexed, range.size, replay_record, &r);
+    if (err == SD_ERR_PARSE || err == SD_ERR_LIMIT) /* a damaged record: what is told of is told of */
+        err = SD_OK;
+    err = err ? err : r.err;
+    return db_end(k->db, err ? err : write_indexed(k, range.size));
 }
 
 /* Records whose change was committed but which did not reach the log. */
@@ -492,7 +498,6 @@ static enum sd_err settle_entry(struct keeper *k, const struct audit_entry *entr
 
 static enum sd_err settle_all(struct keeper *k) {
     uint64_t next = 0;
-    char text[32];
     enum sd_err err = db_begin_lazy(k->db);
     if (err)
         return err;
@@ -501,10 +506,8 @@ static enum sd_err settle_all(struct keeper *k) {
             err = settle_entry(k, e);
             next = e->seq + 1;
         }
-    if (err == SD_OK && next) {
-        int n = snprintf(text, sizeof text, "%llu", (unsigned long long)next);
-        err = put_meta(k, "indexed", span_of(text, (size_t)n));
-    }
+    if (err == SD_OK && next)
+        err = write_indexed(k, next);
     return db_end(k->db, err);
 }
 
