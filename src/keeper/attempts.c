@@ -1,4 +1,5 @@
 #include "keeper/attempts.h"
+#include "core/log.h"
 #include "core/network.h"
 
 #include <stdlib.h>
@@ -130,4 +131,42 @@ enum sd_err address_forgive(struct keeper *k, struct span origin) {
     if (err == SD_OK && seat->throttle.failures > 0)
         seat->throttle.failures--;
     return err;
+}
+
+/* ---- those that have to wait, in the log ---- */
+
+#define MINUTE_MS 60000
+
+static enum sd_err record_rest(struct keeper *k, uint32_t rest) {
+    struct records records SD_CLEANUP(records_free);
+    struct buf number SD_CLEANUP(buf_free) = buf_new(16);
+    records_start(&records, k);
+    buf_printf(&number, "%u", rest);
+    records_add(&records, &(struct leaf){.actor = ACTOR_SYSTEM,
+                                         .action = "sign-in",
+                                         .outcome = OUTCOME_REFUSED,
+                                         .reason = "throttled, so many more in a minute:",
+                                         .detail = buf_span(&number)});
+    return records_submit(&records);
+}
+
+void attempts_tick(struct keeper *k) {
+    int64_t minute = k->spec.now_ms() / MINUTE_MS;
+    if (minute == k->throttled.minute)
+        return;
+    uint32_t count = k->throttled.count;
+    k->throttled.minute = minute;
+    k->throttled.count = 0;
+    enum sd_err err = count > THROTTLED_RECORDS ? record_rest(k, count - THROTTLED_RECORDS) : SD_OK;
+    if (err)
+        log_warn("keeper.throttle", "error=%s", sd_err_name(err));
+}
+
+enum sd_err attempt_answer(struct keeper *k, struct ipc_call *call, struct ipc_out *out, const struct leaf *leaf,
+                           bool throttled) {
+    attempts_tick(k);
+    if (!throttled || ++k->throttled.count <= THROTTLED_RECORDS)
+        return answer_recorded(k, call, out, leaf);
+    ipc_answer(call, out);
+    return SD_OK;
 }

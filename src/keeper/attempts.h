@@ -37,4 +37,15 @@ struct address_seat {
 enum sd_err address_charge(struct keeper *k, struct span origin, int64_t *ret_wait_ms) SD_MUST_CHECK;
 enum sd_err address_forgive(struct keeper *k, struct span origin) SD_MUST_CHECK;
 
+/*
+ * Attempts that have to wait are not tried, so they cost nothing: were each recorded, a stranger could fill the log's disk, and
+ * with it stop the reading. So many in a minute are recorded one by one; those above are counted, and the count is one record
+ * when the minute is over.
+ */
+#define THROTTLED_RECORDS 30
+/* Answers; throttled: as one of them. */
+enum sd_err attempt_answer(struct keeper *k, struct ipc_call *call, struct ipc_out *out, const struct leaf *leaf,
+                           bool throttled) SD_MUST_CHECK;
+void attempts_tick(struct keeper *k); /* about once a second */
+
 #endif

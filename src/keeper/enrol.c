@@ -30,7 +30,7 @@ static enum sd_err answer_start(struct keeper *k, struct ipc_call *call, const s
                                 const struct leaf *leaf) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     enum sd_err err = keeper_enrol_start_rep_encode(&out, rep);
-    return err ? err : answer_recorded(k, call, &out, leaf);
+    return err ? err : attempt_answer(k, call, &out, leaf, rep->outcome == ENROL_THROTTLED);
 }
 
 static enum sd_err start_live(struct keeper *k, struct ipc_call *call, const struct enrolment *enrolment, struct leaf *leaf) {
@@ -94,7 +94,7 @@ static enum sd_err answer_problem(struct keeper *k, struct ipc_call *call, const
     struct leaf leaf = enrol_leaf(&f->enrolment, f->req.origin, "enrol");
     leaf.reason = reason;
     enum sd_err err = keeper_enrol_finish_rep_encode(&out, &(struct keeper_enrol_finish_rep){.problem = span_cstr(sentence)});
-    return err ? err : answer_recorded(k, call, &out, &leaf);
+    return err ? err : attempt_answer(k, call, &out, &leaf, strcmp(reason, REASON_THROTTLED) == 0);
 }
 
 struct why_not {

@@ -159,9 +159,10 @@ struct keeper {
     size_t dkim_count;
     struct buf domains[DOMAINS_MAX]; /* in the configuration's order */
     size_t domain_count;
-    struct buf dummy_password;                   /* hashed against for people who are not there */
-    struct work_queue sign_ins;                  /* Argon2 */
-    struct work_queue signatures;                /* examination and signatures */
+    struct buf dummy_password;      /* hashed against for people who are not there */
+    struct work_queue sign_ins;     /* Argon2 */
+    struct work_queue examinations; /* by an inspector, who may take his time */
+    struct work_queue signatures;
     struct work_queue checks;                    /* verification of the log, which may take minutes */
     struct audit_entry *settled, **settled_last; /* durable or failed records whose rows are to be settled */
     size_t settled_count;
@@ -181,7 +182,11 @@ struct keeper {
     int64_t cleaned_ms; /* when expired rows were last removed */
     struct {
         int64_t newest_ms, saved_ms;
-    } clock;                   /* wall_clock.h */
+    } clock; /* wall_clock.h */
+    struct {
+        int64_t minute;
+        uint32_t count;
+    } throttled;               /* attempts.h */
     uint8_t contacts_from[16]; /* how far they were looked through for that (contacts.h) */
     struct {
         uint8_t id[ID_BYTES];

@@ -1,5 +1,6 @@
 /* life.c - the keeper's beginning and end: its files made, opened, recovered after a crash; and what is due now and then. */
 #include "core/log.h"
+#include "keeper/attempts.h"
 #include "keeper/backup.h"
 #include "keeper/budget.h"
 #include "keeper/contacts.h"
@@ -372,6 +373,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
     k->dummy_password = buf_new(PASSWORD_HASH_MAX);
     k->settled_last = &k->settled;
     work_init(&k->sign_ins, SIGN_INS_MAX, spec->wake, spec->wake_arg);
+    work_init(&k->examinations, SIGNATURES_MAX, spec->wake, spec->wake_arg);
     work_init(&k->signatures, SIGNATURES_MAX, spec->wake, spec->wake_arg);
     work_init(&k->checks, CHECKS_MAX, spec->wake, spec->wake_arg);
     enum sd_err err = open_all(k);
@@ -416,6 +418,7 @@ void keeper_close(struct keeper **ref) {
     root_free(&k->root);
     db_close(&k->db);
     work_free(&k->sign_ins);
+    work_free(&k->examinations);
     work_free(&k->signatures);
     work_free(&k->checks);
     free(k);
@@ -473,7 +476,8 @@ void keeper_collect_log(struct keeper *k) {
 
 void keeper_collect(struct keeper *k) {
     struct job *job;
-    while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->signatures)) || (job = work_finished(&k->checks)))
+    while ((job = work_finished(&k->sign_ins)) || (job = work_finished(&k->examinations)) ||
+           (job = work_finished(&k->signatures)) || (job = work_finished(&k->checks)))
         job->done(k, job);
     if (!keeper_is_open(k))
         return;
@@ -559,6 +563,19 @@ static void clean(struct keeper *k) {
         log_warn("keeper.contacts", "error=%s", sd_err_name(err));
 }
 
+/* A log that could not be written is tried again though nobody asks for anything, or it would be called failing for ever. */
+static void tell_log_again(struct keeper *k) {
+    struct records records SD_CLEANUP(records_free);
+    if (!audit_failing(k->audit) || audit_backlog(k->audit))
+        return;
+    records_start(&records, k);
+    records_add(&records,
+                &(struct leaf){.actor = ACTOR_SYSTEM, .action = "log-resumed", .object = "log", .outcome = OUTCOME_GRANTED});
+    enum sd_err err = records_submit(&records);
+    if (err)
+        log_warn("keeper.log", "error=%s", sd_err_name(err));
+}
+
 void keeper_tick(struct keeper *k) {
     if (db_damaged(k->db) && keeper_is_open(k))
         keeper_shut(k);
@@ -569,6 +586,8 @@ void keeper_tick(struct keeper *k) {
     backup_tick(k);
     retention_tick(k);
     wall_clock_tick(k);
+    attempts_tick(k);
+    tell_log_again(k);
     int64_t since_ms = k->spec.now_ms() - k->cleaned_ms;
     if (since_ms >= CLEAN_MS || since_ms < 0) { /* the clock may have been set back */
         k->cleaned_ms = k->spec.now_ms();

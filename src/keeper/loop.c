@@ -30,7 +30,7 @@ struct loop {
     int listen_fd; /* under the lock; -1: none */
     struct ipc_conn *peers[PEERS_MAX];
     size_t peer_count;
-    unsigned long threads[5];
+    unsigned long threads[6];
     bool log_runs; /* the log's thread: it begins when the keeper opens */
 };
 
@@ -188,8 +188,8 @@ static void wait_and_serve(struct loop *loop) {
 }
 
 static bool idle(struct loop *loop) {
-    return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->signatures) && work_idle(&loop->k->checks) &&
-           !(loop->k->audit && audit_backlog(loop->k->audit));
+    return work_idle(&loop->k->sign_ins) && work_idle(&loop->k->examinations) && work_idle(&loop->k->signatures) &&
+           work_idle(&loop->k->checks) && !(loop->k->audit && audit_backlog(loop->k->audit));
 }
 
 static void finish(struct loop *loop) {
@@ -249,6 +249,13 @@ static void *sign_in_run(void *arg) {
     return NULL;
 }
 
+static void *examine_run(void *arg) {
+    struct loop *loop = arg;
+    while (work_turn(&loop->k->examinations, deadline_in_ms(FOREVER_MS)))
+        ;
+    return NULL;
+}
+
 static void *signature_run(void *arg) {
     struct loop *loop = arg;
     while (work_turn(&loop->k->signatures, deadline_in_ms(FOREVER_MS)))
@@ -269,6 +276,8 @@ enum sd_err loop_start(struct loop *loop, struct keeper *k) {
     if (err == SD_OK)
         err = role_thread("argon2", sign_in_run, loop, &loop->threads[1]);
     if (err == SD_OK)
+        err = role_thread("examine", examine_run, loop, &loop->threads[5]);
+    if (err == SD_OK)
         err = role_thread("sign", signature_run, loop, &loop->threads[2]);
     if (err == SD_OK)
         err = role_thread("check", check_run, loop, &loop->threads[4]);
@@ -280,11 +289,13 @@ void loop_stop(struct loop *loop) {
     loop_wake(loop);
     (void)pthread_join(loop->threads[3], NULL);
     work_stop(&loop->k->sign_ins);
+    work_stop(&loop->k->examinations);
     work_stop(&loop->k->signatures);
     work_stop(&loop->k->checks);
     (void)pthread_join(loop->threads[1], NULL);
     (void)pthread_join(loop->threads[2], NULL);
     (void)pthread_join(loop->threads[4], NULL);
+    (void)pthread_join(loop->threads[5], NULL);
     if (loop->log_runs) {
         audit_stop(loop->k->audit);
         (void)pthread_join(loop->threads[0], NULL);

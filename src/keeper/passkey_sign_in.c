@@ -9,7 +9,7 @@ static enum sd_err answer_outcome(struct keeper *k, struct ipc_call *call, uint8
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct keeper_passkey_sign_in_rep rep = {.outcome = outcome, .retry_after_s = (uint32_t)((wait_ms + 999) / 1000)};
     enum sd_err err = keeper_passkey_sign_in_rep_encode(&out, &rep);
-    return err ? err : answer_recorded(k, call, &out, leaf);
+    return err ? err : attempt_answer(k, call, &out, leaf, wait_ms > 0);
 }
 
 static enum sd_err encode_opened(struct ipc_out *out, const struct person *person, const struct session_opened *opened) {

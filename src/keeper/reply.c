@@ -368,7 +368,7 @@ static enum sd_err start(struct keeper *k, struct answer *answer, bool *ret_kept
         return err;
     if (verdict != ANSWER_FIT)
         return refuse_answer(k, answer, verdict);
-    err = work_add(&k->signatures, &answer->job);
+    err = work_add(&k->examinations, &answer->job);
     *ret_kept = err == SD_OK;
     return err;
 }

@@ -191,7 +191,7 @@ static enum sd_err answer_throttled(struct keeper *k, struct ipc_call *call, str
     struct leaf leaf = sign_in_leaf(NULL, attempt->req.origin);
     leaf.reason = "throttled";
     enum sd_err err = encode_outcome(&out, SIGN_IN_THROTTLED, wait_ms);
-    return err ? err : answer_recorded(k, call, &out, &leaf);
+    return err ? err : attempt_answer(k, call, &out, &leaf, true);
 }
 
 static enum sd_err prepare(struct keeper *k, struct attempt *attempt) {
