@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 
 import desk
 from desk import letter, signed, wait_for
@@ -141,6 +142,33 @@ def test_full_keeper(small, world):
     wait_for(ready(office), 30, "ready again")
     assert office.get(alice, f"/messages/{first}").status_code == 200
     each_once(office, alice, ["before", *wanted])
+    assert office.cli("audit", "verify").returncode == 0
+
+
+@pytest.mark.parametrize("small", ["keeper/log"], indirect=True)
+def test_full_log(small, world):
+    """The log alone: reading and answering stop and say why, mail goes on being taken in; with room again all is well though nobody
+    asks for anything."""
+    office, disk = small
+    alice = office.sign_in("alice@desk.example")
+    assert send(office, world, "before", text="the old secret\r\n") == 250
+    ticket = office.ticket_with(alice, "before")
+    first = office.get(alice, f"/tickets/{ticket['id']}").json()["messages"][0]["id"]
+    disk.fill()
+    answer = office.get(alice, f"/messages/{first}")
+    for _ in range(60):
+        if answer.status_code != 200:
+            break
+        answer = office.get(alice, f"/messages/{first}")
+    assert answer.status_code >= 500 and "secret" not in answer.text
+    assert office.reply(alice, ticket["id"], "unheard").status_code >= 500
+    assert "keeper" in " ".join(reason(office, "audit log"))
+    assert requests.get(office.url + "/readyz", timeout=5).status_code == 503
+    assert [send(office, world, f"no log {n}") for n in range(3)] == [250] * 3
+    disk.free()
+    wait_for(ready(office), 30, "ready again")
+    assert office.get(alice, f"/messages/{first}").status_code == 200
+    each_once(office, alice, ["before", *[f"no log {n}" for n in range(3)]])
     assert office.cli("audit", "verify").returncode == 0
 
 
