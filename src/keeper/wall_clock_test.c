@@ -241,7 +241,7 @@ static void nobody_is_locked_out(SD_UNUSED void **state) {
     rig_now_ms = right_ms;
     keeper_tick(rig.k);
     rig_turn(&rig);
-    rig_now_ms += 60000; /* the next minute of the budget */
+    rig_now_ms += 60000;                                                 /* the next minute of the budget */
     (void)rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent); /* failures of then count as of now: a second's wait */
     sign_in();
     assert_int_equal(opens(token_of(&agent), &letter), SD_OK);

@@ -7,9 +7,9 @@
 #include "store/store.h"
 
 /*
- * Into a new file that nobody else opens. With store.lock held, so that nothing is filed meanwhile, `pinned` is called (whoever copies
- * the intake too opens its segments there: what is not in this store then is in them), and the moment is fixed; copying itself holds
- * no lock.
+ * Into a new file that nobody else opens. With store.lock held, so that nothing is filed meanwhile, `pinned` is called (whoever
+ * copies the intake too opens its segments there: what is not in this store then is in them), and the moment is fixed; copying
+ * itself holds no lock.
  */
 enum sd_err store_copy(const char *dir, const char *path, struct deadline deadline, enum sd_err (*pinned)(void *arg),
                        void *arg) SD_MUST_CHECK;
