@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -69,19 +70,39 @@ enum sd_err role_thread(const char *name, void *(*run)(void *), void *arg, unsig
     return role_thread_sized(name, ROLE_STACK_BYTES, run, arg, ret_thread);
 }
 
+/* A thread names itself: to name another one takes files under /proc, which roles do not have. */
+struct beginning {
+    void *(*run)(void *arg);
+    void *arg;
+    char name[16]; /* what Linux keeps of it */
+};
+
+static void *begin_thread(void *arg) {
+    struct beginning b = *(struct beginning *)arg;
+    free(arg);
+    (void)prctl(PR_SET_NAME, b.name, 0, 0, 0);
+    return b.run(b.arg);
+}
+
 enum sd_err role_thread_sized(const char *name, size_t stack_bytes, void *(*run)(void *), void *arg,
                               unsigned long *ret_thread) {
     pthread_attr_t attr;
     pthread_t thread;
-    if (pthread_attr_init(&attr) != 0)
+    struct beginning *b = malloc(sizeof *b);
+    if (!b || pthread_attr_init(&attr) != 0) {
+        free(b);
         return SD_ERR_NOMEM;
+    }
+    *b = (struct beginning){.run = run, .arg = arg};
+    (void)snprintf(b->name, sizeof b->name, "%s", name);
     int rc = pthread_attr_setstacksize(&attr, stack_bytes);
     if (rc == 0)
-        rc = pthread_create(&thread, &attr, run, arg);
+        rc = pthread_create(&thread, &attr, begin_thread, b);
     (void)pthread_attr_destroy(&attr);
-    if (rc != 0)
+    if (rc != 0) {
+        free(b);
         return rc == EAGAIN ? SD_ERR_BUSY : SD_ERR_NOMEM;
-    (void)pthread_setname_np(thread, name);
+    }
     *ret_thread = thread;
     return SD_OK;
 }
