@@ -15,7 +15,7 @@ static void ask_keeper(struct desk *desk, struct buf *why) {
         err = keeper_state_call(desk->keeper, &(struct keeper_state_req){}, deadline_in_ms(PROBE_MS), &msg, &rep);
     if (err)
         buf_text(why, "the keeper does not answer");
-    else if (!rep.open)
+    else
         buf_put(why, rep.reason);
 }
 

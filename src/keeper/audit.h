@@ -52,6 +52,7 @@ void audit_close(struct audit **audit); /* frees; refuses what still waits */
 void audit_submit(struct audit *audit, struct audit_entry *first); /* a chain; takes ownership */
 size_t audit_backlog(struct audit *audit);                         /* records that wait */
 bool audit_full(struct audit *audit);
+#define LOG_FAILING_SENTENCE "The audit log cannot be written; nothing is opened or sent."
 bool audit_failing(struct audit *audit); /* the last round could not be written */
 /* Waits for records until the deadline or audit_stop(), then writes what is there. False when stopped and empty. */
 bool audit_turn(struct audit *audit, struct deadline deadline);

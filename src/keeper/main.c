@@ -221,7 +221,7 @@ static void ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
         buf_text(&health->reason, keeper_lock_sentence(lock));
     } else if (audit_failing(self.k->audit)) {
         health->ready = false;
-        buf_text(&health->reason, "The audit log cannot be written; nothing is opened or sent.");
+        buf_text(&health->reason, LOG_FAILING_SENTENCE);
     }
 }
 

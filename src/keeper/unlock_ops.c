@@ -8,8 +8,8 @@
 enum sd_err keeper_on_state(void *ctx, struct ipc_call *call, SD_UNUSED const struct keeper_state_req *req) {
     struct keeper *k = ctx;
     enum keeper_lock lock = (enum keeper_lock)atomic_load(&k->lock);
-    keeper_state_reply(call,
-                       &(struct keeper_state_rep){.open = lock == LOCK_OPEN, .reason = span_cstr(keeper_lock_sentence(lock))});
+    const char *reason = lock == LOCK_OPEN && audit_failing(k->audit) ? LOG_FAILING_SENTENCE : keeper_lock_sentence(lock);
+    keeper_state_reply(call, &(struct keeper_state_rep){.open = lock == LOCK_OPEN, .reason = span_cstr(reason)});
     return SD_OK;
 }
 
