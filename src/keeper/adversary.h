@@ -144,7 +144,7 @@ struct asked {
     size_t cc_n;
 };
 
-#define ASKED_MAX 400000
+#define ASKED_MAX 100000
 struct player {
     struct world *w;
     struct dice dice;

@@ -408,25 +408,6 @@ void player_start(struct player *player, struct world *w, uint32_t peer, unsigne
         pool_add(&player->ids, span_of(w->people[i], 16));
 }
 
-#define BURST 24
-#define FLOOD 400 /* questions at once, of which no answer is read meanwhile: less than what drops a peer */
-
-void player_play(struct player *player) {
-    unsigned count = dice_one_in(&player->dice, 12) ? FLOOD : BURST;
-    for (unsigned i = 0; i < count && player->asked_count < ASKED_MAX - 2; i++) {
-        if (dice_one_in(&player->dice, 8)) {
-            be_wild(player);
-            continue;
-        }
-        MUST(say(player, choose(player)) == SD_OK); /* nobody is dropped for asking */
-    }
-    MUST(hear(player, player->fd, (struct deadline){0}));
-    if (!hear(player, player->wild_fd, (struct deadline){0})) {
-        player->dropped++;
-        MUST(reconnect(player, &player->wild_fd) == SD_OK);
-    }
-}
-
 static uint32_t waiting(const struct player *player) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < player->asked_count; i++)
@@ -441,6 +422,38 @@ void player_finish(struct player *player) {
         MUST(hear(player, player->fd, deadline_in_ms(20)));
     }
     (void)hear(player, player->wild_fd, deadline_in_ms(50));
+}
+
+#define BURST 24
+#define FLOOD 400 /* questions at once, of which no answer is read meanwhile: less than what drops a peer */
+
+/* Hears what is still to come and begins anew on fresh channels, so that one may play for hours. */
+static void begin_anew(struct player *player) {
+    player_finish(player);
+    MUST(reconnect(player, &player->fd) == SD_OK && reconnect(player, &player->wild_fd) == SD_OK);
+    for (uint32_t i = 0; i < player->asked_count; i++) {
+        free(player->asked[i].message);
+        free(player->asked[i].cc);
+    }
+    player->asked_count = 0;
+}
+
+void player_play(struct player *player) {
+    if (player->asked_count > ASKED_MAX / 2)
+        begin_anew(player);
+    unsigned count = dice_one_in(&player->dice, 12) ? FLOOD : BURST;
+    for (unsigned i = 0; i < count; i++) {
+        if (dice_one_in(&player->dice, 8)) {
+            be_wild(player);
+            continue;
+        }
+        MUST(say(player, choose(player)) == SD_OK); /* nobody is dropped for asking */
+    }
+    MUST(hear(player, player->fd, (struct deadline){0}));
+    if (!hear(player, player->wild_fd, (struct deadline){0})) {
+        player->dropped++;
+        MUST(reconnect(player, &player->wild_fd) == SD_OK);
+    }
 }
 
 void player_free(struct player *player) {
