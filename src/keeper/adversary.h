@@ -167,19 +167,7 @@ void player_free(struct player *player);
 const char *play_name(uint16_t number); /* of an operation */
 enum op_number {
 #define OP(service, op, number, peers, states, once, fd) OP_##op = (number),
-#define MESSAGE(service, op, dir)
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+#include "core/ipc/gen_no_fields.h"
 /* clang-format off */
 #include "core/ipc/keeper.def"
 #include "core/ipc/gen_undef.h"

@@ -138,19 +138,7 @@ struct table_op {
 };
 #define OP(service, op, number, peers, states, once, fd)                                                                       \
     {number, #op, peers, put_##op##_req, put_##op##_rep, take_##op##_req, take_##op##_rep},
-#define MESSAGE(service, op, dir)
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+#include "core/ipc/gen_no_fields.h"
 static const struct table_op table[] = {
 /* clang-format off */
 #include "core/ipc/keeper.def"

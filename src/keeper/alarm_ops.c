@@ -95,22 +95,13 @@ static enum sd_err is_told(struct keeper *k, const struct who *who, uint64_t ala
 static enum sd_err mark_seen(struct keeper *k, struct ipc_call *call, const struct who *who, uint64_t alarm,
                              struct leaf *leaf) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
     enum sd_err err = keeper_alarm_seen_rep_encode(&out, &(struct keeper_alarm_seen_rep){});
-    if (err == SD_OK)
-        err = db_begin(k->db);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_ALARM_SEEN);
     query_blob(&q, span_of(who->person, ID_BYTES));
     query_int(&q, (int64_t)alarm);
-    err = query_run(&q);
-    leaf->outcome = OUTCOME_GRANTED;
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
-    return err ? err : records_send(&records, call, SD_OK, &out);
+    return answer_changed(k, call, &q, leaf, &out);
 }
 
 enum sd_err keeper_on_alarm_seen(void *ctx, struct ipc_call *call, const struct keeper_alarm_seen_req *req) {

@@ -259,22 +259,13 @@ static enum sd_err may_revoke(struct keeper *k, const struct asker *asker, struc
 
 static enum sd_err revoke(struct keeper *k, struct ipc_call *call, struct span id, struct leaf *leaf) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
     enum sd_err err = keeper_token_revoke_rep_encode(&out, &(struct keeper_token_revoke_rep){});
-    if (err == SD_OK)
-        err = db_begin(k->db);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_TOKEN_REVOKE);
     query_int(&q, k->spec.now_ms());
     query_blob(&q, id);
-    err = query_run(&q);
-    leaf->outcome = OUTCOME_GRANTED;
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
-    return err ? err : records_send(&records, call, SD_OK, &out);
+    return answer_changed(k, call, &q, leaf, &out);
 }
 
 enum sd_err keeper_on_token_revoke(void *ctx, struct ipc_call *call, const struct keeper_token_revoke_req *req) {

@@ -89,3 +89,17 @@ enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_
     records_add(&records, leaf);
     return records_send(&records, call, SD_OK, out);
 }
+
+enum sd_err answer_changed(struct keeper *k, struct ipc_call *call, struct query *q, struct leaf *leaf, struct ipc_out *out) {
+    struct records records SD_CLEANUP(records_free);
+    records_start(&records, k);
+    leaf->outcome = OUTCOME_GRANTED;
+    enum sd_err err = db_begin(k->db);
+    if (err == SD_OK) {
+        err = query_run(q);
+        if (err == SD_OK)
+            records_add_changed(&records, leaf);
+        err = db_end(k->db, err ? err : records.err);
+    }
+    return err ? err : records_send(&records, call, SD_OK, out);
+}

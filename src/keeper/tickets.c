@@ -30,21 +30,6 @@ static enum sd_err begin(struct keeper *k, struct span token, struct span origin
     return SD_OK;
 }
 
-/* Runs one statement "SET text WHERE ticket" with its record in the same transaction, and answers. */
-static enum sd_err change(struct keeper *k, struct ipc_call *call, struct query *q, struct leaf *leaf, struct ipc_out *out) {
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
-    leaf->outcome = OUTCOME_GRANTED;
-    enum sd_err err = db_begin(k->db);
-    if (err == SD_OK) {
-        err = query_run(q);
-        if (err == SD_OK)
-            records_add_changed(&records, leaf);
-        err = db_end(k->db, err ? err : records.err);
-    }
-    return err ? err : records_send(&records, call, SD_OK, out);
-}
-
 static enum sd_err may_move_to(struct keeper *k, const struct who *who, const struct ticket *ticket, struct span queue) {
     struct queue_row row;
     bool may = false;
@@ -81,7 +66,7 @@ enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper
     struct query q = db_query(k->db, SQL_TICKET_QUEUE);
     query_text(&q, req->queue);
     query_blob(&q, req->ticket);
-    return change(k, call, &q, &leaf, &out);
+    return answer_changed(k, call, &q, &leaf, &out);
 }
 
 /* Is the detail one of ours? It goes into the log, where nothing else may. */
@@ -120,7 +105,7 @@ static enum sd_err classify(struct keeper *k, struct ipc_call *call, const struc
     struct query q = db_query(k->db, SQL_TICKET_CATEGORY);
     query_int(&q, category);
     query_blob(&q, req->ticket);
-    return change(k, call, &q, leaf, out);
+    return answer_changed(k, call, &q, leaf, out);
 }
 
 /* Whoever takes a ticket out of Review has decided on what is in it by then, and on nothing that comes later. */
@@ -139,7 +124,7 @@ static enum sd_err do_act(struct keeper *k, struct ipc_call *call, const struct 
     struct query q = db_query(k->db, ticket->state == TICKET_REVIEW ? SQL_TICKET_DECIDED : SQL_TICKET_STATE);
     query_int(&q, state);
     query_blob(&q, req->ticket);
-    return change(k, call, &q, leaf, &out);
+    return answer_changed(k, call, &q, leaf, &out);
 }
 
 /* Whom it is assigned to must be one of ours. */

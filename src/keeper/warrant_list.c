@@ -120,22 +120,13 @@ enum sd_err keeper_on_warrant_list(void *ctx, struct ipc_call *call, const struc
 
 static enum sd_err revoke(struct keeper *k, struct ipc_call *call, struct span id, struct leaf *leaf) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
     enum sd_err err = keeper_warrant_revoke_rep_encode(&out, &(struct keeper_warrant_revoke_rep){});
-    if (err == SD_OK)
-        err = db_begin(k->db);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_WARRANT_REVOKE);
     query_int(&q, k->spec.now_ms());
     query_blob(&q, id);
-    err = query_run(&q);
-    leaf->outcome = OUTCOME_GRANTED;
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
-    return err ? err : records_send(&records, call, SD_OK, &out);
+    return answer_changed(k, call, &q, leaf, &out);
 }
 
 static enum sd_err is_there(struct keeper *k, struct span id, bool *ret) {

@@ -80,19 +80,7 @@
         else                                                                                                                   \
             ipc_answer(call, &out);                                                                                            \
     }
-#define MESSAGE(service, op, dir)
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+#include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #include "core/ipc/gen_undef.h"
 #undef IPC_DEF

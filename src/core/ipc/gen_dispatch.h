@@ -17,19 +17,7 @@
             ipc_refuse(call, err);                                                                                             \
         return SD_OK;                                                                                                          \
     }
-#define MESSAGE(service, op, dir)
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+#include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #undef OP
 #define OP(service, op, number, peers, states, once, fd) {number, #op, peers, states, once, fd, service##_##op##_route},

@@ -38,19 +38,7 @@
                                       struct deadline deadline, struct ipc_msg **ret_msg, struct service##_##op##_rep *ret)    \
         SD_MUST_CHECK;                                                                                                         \
     void service##_##op##_reply(struct ipc_call *call, const struct service##_##op##_rep *rep);
-#define MESSAGE(service, op, dir)
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+#include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #include "core/ipc/gen_undef.h"
 #undef IPC_DEF
