@@ -369,7 +369,8 @@ static void be_wild(struct player *player) {
     player->now = NULL;
     if (ipc_out_err(&out) || out.body.n > sizeof wild.bytes - HEAD_BYTES - 16)
         return;
-    memcpy(wild.bytes + HEAD_BYTES, out.body.p, out.body.n);
+    if (out.body.n)
+        memcpy(wild.bytes + HEAD_BYTES, out.body.p, out.body.n);
     wild.n = HEAD_BYTES + out.body.n;
     wild.fd_count = how == WILD_FD || how == WILD_PAYLOAD_FD ? 1 : how == WILD_FDS ? 2 : 0;
     for (size_t i = 0; i < wild.fd_count; i++)
