@@ -169,7 +169,7 @@ static void test_reuse(void **state) {
         assert_reply(&w, 1, 250, "2.6.0");
     }
     assert_int_equal(test_server_messages(&w.server), 120);
-    assert_int_equal(w.server.session_count, 3); /* 50 messages each */
+    assert_int_equal(w.server.session_count, 3);  /* 50 messages each */
     assert_in_range(w.server.most_at_once, 1, 2); /* on a busy machine the one before is still saying goodbye */
     finish(&w);
 }
