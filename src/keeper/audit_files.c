@@ -1,4 +1,5 @@
 #include "keeper/audit_files.h"
+#include "core/file.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -9,29 +10,6 @@
 #include <unistd.h>
 
 #define ROUND_MAX_BYTES (SEGMENT_BYTES + 4 * 1024 * 1024) /* AUDIT_BACKLOG_MAX ordinary records, and then some */
-
-static enum sd_err write_all(int fd, struct span bytes, uint64_t offset) {
-    while (bytes.n) {
-        ssize_t n = pwrite(fd, bytes.p, bytes.n, (off_t)offset);
-        if (n < 0 && errno != EINTR)
-            return sd_err_from_errno(errno);
-        if (n > 0) {
-            bytes = span_from(bytes, (size_t)n);
-            offset += (uint64_t)n;
-        }
-    }
-    return SD_OK;
-}
-
-/* A new or renamed file is only there after a crash when its folder is on disk too. */
-static enum sd_err sync_dir(const char *dir) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return sd_err_from_errno(errno);
-    enum sd_err err = fsync(fd) == 0 ? SD_OK : SD_ERR_IO;
-    (void)close(fd);
-    return err;
-}
 
 static enum sd_err begin_segment(struct audit_files *files, const struct merkle_range *range) {
     char path[SEGMENT_NAME_MAX];
@@ -45,11 +23,11 @@ static enum sd_err begin_segment(struct audit_files *files, const struct merkle_
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return sd_err_from_errno(errno);
-    err = write_all(fd, buf_span(&head), 0);
+    err = file_write_at(fd, buf_span(&head), 0);
     if (err == SD_OK && fdatasync(fd) != 0)
         err = sd_err_from_errno(errno);
     if (err == SD_OK)
-        err = sync_dir(files->dir);
+        err = folder_sync(files->dir);
     if (err) {
         (void)close(fd);
         (void)unlink(path);
@@ -108,7 +86,7 @@ enum sd_err audit_files_write(struct audit_files *files, struct merkle_range *ra
         settle_tiles(files, size, err);
         return err;
     }
-    err = write_all(files->fd, buf_span(&frames), files->offset);
+    err = file_write_at(files->fd, buf_span(&frames), files->offset);
     if (err == SD_OK && fdatasync(files->fd) != 0)
         err = sd_err_from_errno(errno);
     settle_tiles(files, size, err);
@@ -138,7 +116,7 @@ static enum sd_err write_file(const char *path, int flags, struct span bytes) {
     if (fd < 0)
         return sd_err_from_errno(errno);
     off_t end = lseek(fd, 0, SEEK_END);
-    enum sd_err err = end < 0 ? SD_ERR_IO : write_all(fd, bytes, (uint64_t)end);
+    enum sd_err err = end < 0 ? SD_ERR_IO : file_write_at(fd, bytes, (uint64_t)end);
     if (err == SD_OK && fdatasync(fd) != 0)
         err = sd_err_from_errno(errno);
     if (err && end >= 0)
@@ -160,7 +138,7 @@ static enum sd_err write_checkpoint(struct audit_files *files, struct span note)
         err = write_file(fresh, O_TRUNC, note);
     if (err == SD_OK && rename(fresh, path) != 0)
         err = sd_err_from_errno(errno);
-    return err ? err : sync_dir(files->dir);
+    return err ? err : folder_sync(files->dir);
 }
 
 enum sd_err audit_files_checkpoint(struct audit_files *files, const struct merkle_range *range) {

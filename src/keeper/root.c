@@ -1,5 +1,6 @@
 #include "keeper/root.h"
 #include "core/codec.h"
+#include "core/file.h"
 #include "core/log.h"
 
 #include <errno.h>
@@ -55,15 +56,6 @@ static const char *path_of(const char *dir, enum root_source source, enum root_c
     int n = snprintf(path->text, sizeof path->text, "%s/%s%s", dir, source == ROOT_FILE ? "root.key" : "root.sealed",
                      copy == ROOT_NEXT ? ".next" : "");
     return n > 0 && n < (int)sizeof path->text ? path->text : "";
-}
-
-static enum sd_err sync_dir(const char *dir) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return sd_err_from_errno(errno);
-    enum sd_err err = fsync(fd) == 0 ? SD_OK : sd_err_from_errno(errno);
-    (void)close(fd);
-    return err;
 }
 
 static enum sd_err write_new(const char *path, struct span text) {
@@ -131,7 +123,7 @@ enum sd_err root_create(const char *dir, struct root *ret) {
     if (err == SD_OK)
         err = write_root(path_of(dir, ROOT_FILE, ROOT_PRESENT, &path), &root);
     if (err == SD_OK)
-        err = sync_dir(dir);
+        err = folder_sync(dir);
     if (err)
         return err;
     *ret = root;
@@ -252,7 +244,7 @@ enum sd_err root_stage(const char *dir, const struct root *next) {
     struct path path;
     remove_file(path_of(dir, next->source, ROOT_NEXT, &path));
     enum sd_err err = write_root(path.text, next);
-    return err ? err : sync_dir(dir);
+    return err ? err : folder_sync(dir);
 }
 
 enum sd_err root_settle(const char *dir, enum root_source source) {
@@ -262,7 +254,7 @@ enum sd_err root_settle(const char *dir, enum root_source source) {
     if (rename(path_of(dir, source, ROOT_NEXT, &next), present.text) != 0)
         err = sd_err_from_errno(errno);
     if (err == SD_OK)
-        err = sync_dir(dir);
+        err = folder_sync(dir);
     if (before >= 0 && err == SD_OK)
         wipe(before); /* nobody can name it any more, and now nobody can read it */
     if (before >= 0)
@@ -281,6 +273,6 @@ void root_remove(const char *dir, enum root_source source) {
     root_unstage(dir, source);
     if (root_is_there(dir, source, ROOT_PRESENT))
         remove_file(path_of(dir, source, ROOT_PRESENT, &path));
-    if (sync_dir(dir) != SD_OK)
+    if (folder_sync(dir) != SD_OK)
         log_warn("keeper.root", "the folder could not be synced");
 }

@@ -1,4 +1,5 @@
 /* segment_drop.c - a segment written anew without the data of some of its records. */
+#include "core/file.h"
 #include "keeper/leaf.h"
 #include "keeper/segment.h"
 
@@ -66,24 +67,9 @@ static enum sd_err write_new(const char *path, struct span bytes) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return sd_err_from_errno(errno);
-    enum sd_err err = SD_OK;
-    while (bytes.n && err == SD_OK) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            err = sd_err_from_errno(errno);
-        bytes = span_from(bytes, n > 0 ? (size_t)n : 0);
-    }
+    enum sd_err err = file_write(fd, bytes);
     if (err == SD_OK && fsync(fd) != 0)
         err = sd_err_from_errno(errno);
-    (void)close(fd);
-    return err;
-}
-
-static enum sd_err sync_folder(const char *dir) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return sd_err_from_errno(errno);
-    enum sd_err err = fsync(fd) == 0 ? SD_OK : SD_ERR_IO;
     (void)close(fd);
     return err;
 }
@@ -99,7 +85,7 @@ static enum sd_err replace(const char *dir, uint64_t first, struct span bytes) {
         err = sd_err_from_errno(errno);
     if (err)
         (void)unlink(fresh);
-    return err ? err : sync_folder(dir);
+    return err ? err : folder_sync(dir);
 }
 
 enum sd_err segment_drop(const char *dir, uint64_t first, segment_choose *choose, void *arg, uint64_t *ret_dropped) {

@@ -1,4 +1,5 @@
 #include "sealdesk/archive.h"
+#include "core/file.h"
 
 #include "core/role.h"
 
@@ -58,22 +59,11 @@ enum sd_err archive_head_read(const char *path, bool root, struct archive_head *
 
 /* ---- files ---- */
 
-static enum sd_err write_all(int fd, struct span bytes) {
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return sd_err_from_errno(errno);
-        if (n > 0)
-            bytes = span_from(bytes, (size_t)n);
-    }
-    return SD_OK;
-}
-
 enum sd_err write_private(const char *path, struct span bytes) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno == EEXIST ? SD_ERR_EXISTS : sd_err_from_errno(errno);
-    enum sd_err err = write_all(fd, bytes);
+    enum sd_err err = file_write(fd, bytes);
     if (err == SD_OK && fsync(fd) != 0)
         err = sd_err_from_errno(errno);
     (void)close(fd);
@@ -138,7 +128,7 @@ enum sd_err archive_create(const char *path, const struct archive_head *head, st
     if (err == SD_OK)
         err = stream_new(STREAM_SEAL, files_key, buf_span(&bytes), &out->stream);
     if (err == SD_OK)
-        err = write_all(out->fd, buf_span(&bytes));
+        err = file_write(out->fd, buf_span(&bytes));
     out->bytes = bytes.n;
     if (err)
         archive_drop(&out);
@@ -152,7 +142,7 @@ static enum sd_err flush_chunk(struct archive_out *out, bool last) {
     buf_reset(&out->sealed);
     enum sd_err err = stream_chunk(out->stream, span_sub(buf_span(&out->plain), 0, n), last, &out->sealed);
     if (err == SD_OK)
-        err = write_all(out->fd, buf_span(&out->sealed));
+        err = file_write(out->fd, buf_span(&out->sealed));
     out->bytes += out->sealed.n;
     buf_consume(&out->plain, n);
     return err;
@@ -218,11 +208,7 @@ static enum sd_err sync_folder_of(const char *path) {
     char *slash = strrchr(dir, '/');
     if (slash)
         slash[slash == dir] = 0;
-    int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum sd_err err = fd >= 0 && fsync(fd) == 0 ? SD_OK : sd_err_from_errno(errno);
-    if (fd >= 0)
-        (void)close(fd);
-    return err;
+    return folder_sync(slash ? dir : ".");
 }
 
 enum sd_err archive_finish(struct archive_out *out, uint64_t *ret_bytes) {

@@ -1,4 +1,5 @@
 #include "sealdesk/restore.h"
+#include "core/file.h"
 
 #include "core/codec.h"
 #include "core/role.h"
@@ -140,16 +141,6 @@ static void target_free(struct target *t) {
     buf_free(&t->plain);
 }
 
-static enum sd_err write_all(int fd, struct span bytes) {
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return sd_err_from_errno(errno);
-        bytes = span_from(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return SD_OK;
-}
-
 static enum sd_err open_sealed(struct target *t) {
     enum sd_err err = SD_OK;
     while (err == SD_OK && (t->sealed.n >= STREAM_SEALED_BYTES || (t->left == 0 && t->sealed.n))) {
@@ -158,7 +149,7 @@ static enum sd_err open_sealed(struct target *t) {
         buf_reset(&t->plain);
         err = stream_chunk(t->stream, span_sub(buf_span(&t->sealed), 0, n), last, &t->plain);
         if (err == SD_OK)
-            err = write_all(t->fd, buf_span(&t->plain));
+            err = file_write(t->fd, buf_span(&t->plain));
         buf_consume(&t->sealed, n);
         if (last)
             break;
@@ -169,7 +160,7 @@ static enum sd_err open_sealed(struct target *t) {
 static enum sd_err put(struct target *t, struct span bytes) {
     t->left -= bytes.n;
     if (!t->stream)
-        return write_all(t->fd, bytes);
+        return file_write(t->fd, bytes);
     buf_put(&t->sealed, bytes);
     enum sd_err err = buf_err(&t->sealed);
     return err ? err : open_sealed(t);

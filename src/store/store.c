@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "store/sql.h"
 
@@ -35,11 +36,6 @@ static enum sd_err make_file(const char *path, int flags) {
     if (fd < 0)
         return errno == EEXIST ? SD_ERR_EXISTS : sd_err_from_errno(errno);
     return fchmod(fd, FILE_MODE) == 0 && fsync(fd) == 0 ? SD_OK : sd_err_from_errno(errno);
-}
-
-static enum sd_err sync_directory(const char *dir) {
-    int fd SD_CLEANUP(close_fd) = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && fsync(fd) == 0 ? SD_OK : sd_err_from_errno(errno);
 }
 
 /* ---- a connection ---- */
@@ -119,7 +115,7 @@ enum sd_err store_create(const char *dir) {
         err = make_file(lock, 0);
     if (err == SD_OK)
         err = make_store(path, draft);
-    return err ? err : sync_directory(dir);
+    return err ? err : folder_sync(dir);
 }
 
 static enum sd_err take_lock(struct store *store, struct deadline deadline);

@@ -1,3 +1,4 @@
+#include "core/file.h"
 #include "core/ipc/ipc.h"
 
 #include <errno.h>
@@ -201,22 +202,11 @@ enum sd_err ipc_recv(int fd, struct deadline deadline, struct ipc_msg **ret) {
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
-static enum sd_err write_all(int fd, struct span bytes) {
-    while (bytes.n) {
-        ssize_t n = write(fd, bytes.p, bytes.n);
-        if (n < 0 && errno != EINTR)
-            return sd_err_from_errno(errno);
-        if (n > 0)
-            bytes = span_from(bytes, (size_t)n);
-    }
-    return SD_OK;
-}
-
 enum sd_err sealed_memfd(struct span bytes, int *ret_fd) {
     int fd = memfd_create("sealdesk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return sd_err_from_errno(errno);
-    enum sd_err err = write_all(fd, bytes);
+    enum sd_err err = file_write(fd, bytes);
     if (err == SD_OK && fcntl(fd, F_ADD_SEALS, SEALS) != 0)
         err = SD_ERR_IO;
     if (err) {
