@@ -101,6 +101,7 @@ static enum sd_err mark_seen(struct keeper *k, struct ipc_call *call, const stru
     struct query q = db_query(k->db, SQL_ALARM_SEEN);
     query_blob(&q, span_of(who->person, ID_BYTES));
     query_int(&q, (int64_t)alarm);
+    leaf->outcome = OUTCOME_GRANTED;
     return answer_changed(k, call, &q, leaf, &out);
 }
 
@@ -116,10 +117,8 @@ enum sd_err keeper_on_alarm_seen(void *ctx, struct ipc_call *call, const struct 
         err = is_told(k, &who, req->alarm, &told);
     if (err)
         return err;
-    if (!told) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!told)
+        return refuse_denied(k, call, &leaf);
     int n = snprintf(text, sizeof text, "%llu", (unsigned long long)req->alarm);
     leaf.detail = span_of(text, (size_t)n);
     return mark_seen(k, call, &who, req->alarm, &leaf);

@@ -225,10 +225,8 @@ enum sd_err keeper_on_token_list(void *ctx, struct ipc_call *call, const struct 
         return err;
     struct leaf leaf = asker_leaf(&asker, req->origin, "list-tokens");
     leaf.object = "tokens";
-    if (!live || (req->all && !may)) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!live || (req->all && !may))
+        return refuse_denied(k, call, &leaf);
     err = list_tokens(k, req->all ? SPAN_NONE : asker_id(&asker), req->after, &list);
     struct keeper_token_list_rep rep = {.tokens = list.list, .next = buf_span(&list.next)};
     if (err == SD_OK)
@@ -265,6 +263,7 @@ static enum sd_err revoke(struct keeper *k, struct ipc_call *call, struct span i
     struct query q = db_query(k->db, SQL_TOKEN_REVOKE);
     query_int(&q, k->spec.now_ms());
     query_blob(&q, id);
+    leaf->outcome = OUTCOME_GRANTED;
     return answer_changed(k, call, &q, leaf, &out);
 }
 
@@ -280,9 +279,7 @@ enum sd_err keeper_on_token_revoke(void *ctx, struct ipc_call *call, const struc
     struct leaf leaf = asker_leaf(&asker, req->origin, "token-revoke");
     leaf.object = "token";
     leaf.object_id = req->id;
-    if (!may) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!may)
+        return refuse_denied(k, call, &leaf);
     return revoke(k, call, req->id, &leaf);
 }

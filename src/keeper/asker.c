@@ -83,10 +83,10 @@ static enum sd_err find_by_word(struct keeper *k, struct span text, struct perso
     return query_end(&q);
 }
 
-enum sd_err person_resolve(struct keeper *k, struct span text, struct person_found *ret) {
+static enum sd_err find(struct keeper *k, struct span text, bool by_word, struct person_found *ret) {
     struct person_found person = {.name = buf_new(1024), .email = buf_new(LIMIT_ADDRESS_BYTES)};
     enum sd_err err = text.n ? find_exactly(k, text, &person) : SD_OK;
-    if (err == SD_OK && !person.there && text.n && span_find(text, '@') == text.n)
+    if (err == SD_OK && by_word && !person.there && text.n && span_find(text, '@') == text.n)
         err = find_by_word(k, text, &person);
     if (err == SD_OK)
         err = buf_err(&person.name);
@@ -95,6 +95,14 @@ enum sd_err person_resolve(struct keeper *k, struct span text, struct person_fou
     else
         *ret = person;
     return err;
+}
+
+enum sd_err person_find(struct keeper *k, struct span text, struct person_found *ret) {
+    return find(k, text, false, ret);
+}
+
+enum sd_err person_resolve(struct keeper *k, struct span text, struct person_found *ret) {
+    return find(k, text, true, ret);
 }
 
 enum sd_err person_name(struct keeper *k, struct span id, struct buf *to) {
@@ -135,5 +143,6 @@ enum sd_err subject_find(struct keeper *k, struct span id, struct subject *ret) 
     else if (object.there)
         set_subject(ret, object.ticket, object.queue, object.category);
     ret->is_ticket = ticket.there;
+    ret->kind = object.facts.kind;
     return SD_OK;
 }

@@ -22,7 +22,7 @@ enum sd_err asker_permit(struct keeper *k, const struct asker *asker, const stru
                          struct permission *ret) SD_MUST_CHECK;
 enum sd_err asker_may(struct keeper *k, const struct asker *asker, enum verb verb, bool *ret) SD_MUST_CHECK;
 
-/* One of our people, named by id (hex), address, or what stands before the @ or as name when only one has it. */
+/* One of our people. */
 struct person_found {
     bool there;
     uint8_t id[ID_BYTES];
@@ -31,6 +31,9 @@ struct person_found {
     struct buf name, email;
 };
 void person_found_free(struct person_found *person);
+/* By id (hex) or address. */
+enum sd_err person_find(struct keeper *k, struct span text, struct person_found *ret) SD_MUST_CHECK;
+/* The same, or by what stands before the @ or as name when only one has it. */
 enum sd_err person_resolve(struct keeper *k, struct span text, struct person_found *ret) SD_MUST_CHECK;
 /* Appends the name of a person by raw id, as far as there still is one. */
 enum sd_err person_name(struct keeper *k, struct span id, struct buf *to) SD_MUST_CHECK;
@@ -38,6 +41,7 @@ enum sd_err person_name(struct keeper *k, struct span id, struct buf *to) SD_MUS
 /* A ticket, or a message's ticket, as what a verb is about: queue and category. */
 struct subject {
     bool there, is_ticket;
+    enum object_kind kind; /* of a message or attachment */
     uint8_t queue_bytes[QUEUE_NAME_MAX];
     size_t queue_n;
     enum category category;

@@ -1,23 +1,11 @@
 /* audit_show.c - the log for those who read it: for people as lists, byte for byte for those who check it elsewhere. */
 #include "core/codec.h"
 #include "core/json_out.h"
-#include "keeper/handlers.h"
-#include "keeper/permit.h"
+#include "keeper/asker.h"
 
 #include <string.h>
 
 /* ---- a record for people ---- */
-
-static enum sd_err name_of(struct keeper *k, struct span hex, struct buf *to) {
-    uint8_t id[ID_BYTES];
-    if (hex_to_bytes(hex, id, sizeof id) != SD_OK)
-        return SD_OK;
-    struct query q = db_query(k->db, SQL_PERSON_BY_ID);
-    query_blob(&q, span_of(id, sizeof id));
-    if (query_row(&q))
-        buf_put(to, query_get(&q, 1));
-    return query_end(&q);
-}
 
 /* What people wrote when they did it, as far as it fits and still is there. */
 static enum sd_err put_note(struct keeper *k, struct span hex, struct buf *to) {
@@ -42,7 +30,9 @@ static enum sd_err put_note(struct keeper *k, struct span hex, struct buf *to) {
 
 enum sd_err listing_line(struct keeper *k, struct span record, struct buf *to) {
     struct buf name SD_CLEANUP(buf_free) = buf_new(1024);
-    enum sd_err err = name_of(k, leaf_person(record), &name);
+    uint8_t id[ID_BYTES];
+    bool person = hex_to_bytes(leaf_person(record), id, sizeof id) == SD_OK;
+    enum sd_err err = person ? person_name(k, span_of(id, sizeof id), &name) : SD_OK;
     if (err)
         return err;
     leaf_listing(to, record, buf_span(&name));

@@ -75,6 +75,7 @@ static const char version_2[] =
 static const char version_3[] =
     "ALTER TABLE person ADD COLUMN state INTEGER NOT NULL DEFAULT 1;" /* enum person_state */
     "ALTER TABLE person ADD COLUMN used_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE person DROP COLUMN totp_before;" /* a code uses up its step and all before it */
     "ALTER TABLE ticket ADD COLUMN category INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE queue ADD COLUMN category INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE object ADD COLUMN destroyed_ms INTEGER NOT NULL DEFAULT 0;"

@@ -140,7 +140,8 @@ static void versions_that_are_none(SD_UNUSED void **state) {
 #define BACK_TO_VERSION_2                                                                                                      \
     "DROP INDEX object_ticket; DROP INDEX object_page; DROP INDEX passkey_person; DROP INDEX recovery_person;"                 \
     "DROP INDEX enrolment_person; DROP INDEX token_person; DROP INDEX rule_person; DROP INDEX rule_role;"                      \
-    "ALTER TABLE queue DROP COLUMN category; ALTER TABLE person DROP COLUMN state; ALTER TABLE person DROP COLUMN used_ms; "   \
+    "ALTER TABLE person ADD COLUMN totp_before INTEGER NOT NULL DEFAULT 0; ALTER TABLE queue DROP COLUMN category; ALTER "     \
+    "TABLE person DROP COLUMN state; ALTER TABLE person DROP COLUMN used_ms; "                                                 \
     "ALTER TABLE ticket DROP COLUMN category;"                                                                                 \
     "ALTER TABLE object DROP COLUMN destroyed_ms; ALTER TABLE warrant DROP COLUMN scope_ticket;"                               \
     "ALTER TABLE warrant DROP COLUMN scope_queue; ALTER TABLE warrant DROP COLUMN policy;"                                     \

@@ -3,9 +3,8 @@
  * them, and one key stands for all its facets; so whoever names an attachment names its letter and all that came with it. An
  * answer that quotes it is another object: the ticket as a whole takes both.
  */
+#include "keeper/asker.h"
 #include "keeper/generation.h"
-#include "keeper/handlers.h"
-#include "keeper/permit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,27 +16,12 @@
 /* What is to be destroyed: ids one after another. */
 struct doomed {
     struct buf ids;
-    uint8_t ticket[ID_BYTES];
-    struct span queue; /* in queue_bytes */
-    uint8_t queue_bytes[64];
-    enum category category;
-    enum object_kind kind; /* of a single object */
-    bool there;
+    struct subject subject; /* what was named, and where it is */
     uint8_t note[ID_BYTES]; /* why: all its records name it */
 };
 
 static void doomed_free(struct doomed *doomed) {
     buf_free(&doomed->ids);
-}
-
-static void keep_place(struct doomed *doomed, struct span ticket, struct span queue, enum category category) {
-    memcpy(doomed->ticket, ticket.p, ID_BYTES);
-    queue = span_sub(queue, 0, sizeof doomed->queue_bytes);
-    if (queue.n)
-        memcpy(doomed->queue_bytes, queue.p, queue.n);
-    doomed->queue = span_of(doomed->queue_bytes, queue.n);
-    doomed->category = category;
-    doomed->there = true;
 }
 
 /* ---- what dies together ---- */
@@ -90,7 +74,7 @@ static enum sd_err of_ticket(struct keeper *k, struct span ticket, enum object_k
 /* The letter that an attachment came with is in the same ticket. */
 static enum sd_err add_letter_of(struct keeper *k, struct span file, struct doomed *doomed) {
     struct buf letters SD_CLEANUP(buf_free) = buf_new(IDS_MAX_BYTES);
-    enum sd_err err = of_ticket(k, span_of(doomed->ticket, ID_BYTES), OBJECT_LETTER, &letters);
+    enum sd_err err = of_ticket(k, span_of(doomed->subject.ticket, ID_BYTES), OBJECT_LETTER, &letters);
     for (size_t at = 0; err == SD_OK && at < letters.n; at += ID_BYTES) {
         struct span letter = span_sub(buf_span(&letters), at, ID_BYTES);
         if (is_attachment_of(k, letter, file, &err))
@@ -103,17 +87,10 @@ static enum sd_err add_letter_of(struct keeper *k, struct span file, struct doom
 
 /* Where it is: what deciding needs, and all that whoever may not costs us. */
 static enum sd_err find_place(struct keeper *k, const struct keeper_destroy_req *req, struct doomed *doomed) {
-    struct object_row row = {0};
-    struct ticket ticket = {0};
-    enum sd_err err = req->object.n ? object_find(k, req->object, &row) : ticket_find(k, req->ticket, &ticket);
-    if (err)
-        return err;
-    doomed->kind = row.facts.kind;
-    if (row.there)
-        keep_place(doomed, span_of(row.ticket, ID_BYTES), row.queue, row.category);
-    else if (ticket.there)
-        keep_place(doomed, req->ticket, ticket.queue, ticket.category);
-    return SD_OK;
+    enum sd_err err = subject_find(k, req->object.n ? req->object : req->ticket, &doomed->subject);
+    if (err == SD_OK && doomed->subject.is_ticket != (req->ticket.n > 0))
+        doomed->subject = (struct subject){0}; /* of the other kind: not there */
+    return err;
 }
 
 /* What dies: once it is decided. */
@@ -121,9 +98,9 @@ static enum sd_err find_doomed(struct keeper *k, const struct keeper_destroy_req
     enum sd_err err = SD_OK;
     if (req->ticket.n)
         err = of_ticket(k, req->ticket, OBJECT_NONE, &doomed->ids);
-    else if (doomed->kind == OBJECT_LETTER)
+    else if (doomed->subject.kind == OBJECT_LETTER)
         err = add_letter(k, req->object, doomed);
-    else if (doomed->kind == OBJECT_FILE)
+    else if (doomed->subject.kind == OBJECT_FILE)
         err = add_letter_of(k, req->object, doomed);
     else
         buf_put(&doomed->ids, req->object);
@@ -221,7 +198,7 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
 static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req, struct doomed *doomed,
                            struct leaf *leaf) {
     leaf->actor = ACTOR_ROOT;
-    if (k->restoring && span_eq(req->reason, SPAN(REASON_REPLAY)) && !doomed->there)
+    if (k->restoring && span_eq(req->reason, SPAN(REASON_REPLAY)) && !doomed->subject.there)
         return answer_nothing(call); /* it came after the backup */
     if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY))) {
         leaf->reason = k->restoring ? REASON_NOT_YOURS : "not-restoring";
@@ -237,10 +214,10 @@ static enum sd_err by_person(struct keeper *k, struct ipc_call *call, const stru
     struct permission permission = {.status = SD_ERR_DENIED, .reason = REASON_NOT_YOURS};
     struct leaf mine = *leaf;
     enum sd_err err = session_check(k, req->token, req->origin, &who);
-    if (err == SD_OK && who.verdict == SESSION_LIVE && doomed->there) {
+    if (err == SD_OK && who.verdict == SESSION_LIVE && doomed->subject.there) {
         struct demand demand = {.verb = VERB_PURGE,
-                                .queue = doomed->queue,
-                                .category = doomed->category,
+                                .queue = subject_queue(&doomed->subject),
+                                .category = doomed->subject.category,
                                 .object = req->object.n ? req->object : req->ticket};
         err = permit(k, &who, &demand, &permission);
     }
@@ -271,8 +248,8 @@ enum sd_err keeper_on_destroy(void *ctx, struct ipc_call *call, const struct kee
                         .object = one ? "object" : "ticket",
                         .object_id = one ? req->object : req->ticket,
                         .outcome = OUTCOME_REFUSED};
-    if (doomed.there)
-        leaf.ticket = span_of(doomed.ticket, ID_BYTES);
+    if (doomed.subject.there)
+        leaf.ticket = span_of(doomed.subject.ticket, ID_BYTES);
     if (ipc_conn_peer(call->conn) == PEER_ADMIN)
         return by_root(k, call, req, &doomed, &leaf);
     return by_person(k, call, req, &doomed, &leaf);

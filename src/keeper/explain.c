@@ -217,10 +217,8 @@ enum sd_err keeper_on_explain(void *ctx, struct ipc_call *call, const struct kee
     leaf.object_id = may && person.there ? span_of(person.id, ID_BYTES) : SPAN_NONE;
     if (may && !person.there)
         return refuse_recorded(k, call, SD_ERR_NOTFOUND, &leaf);
-    if (!may) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!may)
+        return refuse_denied(k, call, &leaf);
     return explain(k, call, &person, &matter, &leaf);
 }
 
@@ -310,9 +308,7 @@ enum sd_err keeper_on_who_can(void *ctx, struct ipc_call *call, const struct kee
     struct leaf leaf = asker_leaf(&asker, req->origin, "who-can");
     leaf.object = "people";
     leaf.detail = span_cstr(verb_text(req->verb));
-    if (!may) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!may)
+        return refuse_denied(k, call, &leaf);
     return matter.status ? refuse_recorded(k, call, matter.status, &leaf) : answer_who(k, call, req, &matter, &leaf);
 }

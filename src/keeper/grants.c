@@ -115,23 +115,16 @@ static enum sd_err find_grantee(struct keeper *k, uint64_t number, uint8_t ret[I
 static enum sd_err take_back(struct keeper *k, struct ipc_call *call, uint64_t number, struct leaf *leaf) {
     char text[24];
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
     enum sd_err err = keeper_grant_remove_rep_encode(&out, &(struct keeper_grant_remove_rep){});
-    if (err == SD_OK)
-        err = db_begin(k->db);
     if (err)
         return err;
     struct query q = db_query(k->db, SQL_RULE_END);
     query_int(&q, (int64_t)number);
-    err = query_run(&q);
     leaf->outcome = OUTCOME_GRANTED;
     leaf->detail = number_text(number, text);
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
+    err = answer_changed(k, call, &q, leaf, &out);
     rules_forget(k);
-    return err ? err : records_send(&records, call, SD_OK, &out);
+    return err;
 }
 
 enum sd_err keeper_on_grant_remove(void *ctx, struct ipc_call *call, const struct keeper_grant_remove_req *req) {

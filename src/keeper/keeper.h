@@ -256,8 +256,8 @@ enum sd_err records_send(struct records *records, struct ipc_call *call, enum sd
 enum sd_err records_submit(struct records *records) SD_MUST_CHECK;
 /* One record and a refusal. */
 enum sd_err refuse_recorded(struct keeper *k, struct ipc_call *call, enum sd_err status, const struct leaf *leaf) SD_MUST_CHECK;
-/* Runs one statement that changes something, with its record (granted) in the same transaction, and answers. */
-enum sd_err answer_changed(struct keeper *k, struct ipc_call *call, struct query *q, struct leaf *leaf,
+/* Runs one statement that changes something, with its record in the same transaction, and answers. */
+enum sd_err answer_changed(struct keeper *k, struct ipc_call *call, struct query *q, const struct leaf *leaf,
                            struct ipc_out *out) SD_MUST_CHECK;
 /* One record and an answer. */
 enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_out *out,

@@ -160,3 +160,8 @@ enum sd_err refuse_permission(struct keeper *k, struct ipc_call *call, const str
     leaf->reason = permission->reason ? permission->reason : leaf->reason;
     return refuse_recorded(k, call, permission->status ? permission->status : SD_ERR_DENIED, leaf);
 }
+
+enum sd_err refuse_denied(struct keeper *k, struct ipc_call *call, struct leaf *leaf) {
+    leaf->reason = leaf->reason ? leaf->reason : REASON_NOT_YOURS;
+    return refuse_recorded(k, call, SD_ERR_DENIED, leaf);
+}

@@ -48,6 +48,9 @@ bool is_refusal(enum sd_err status);
 enum sd_err refuse_permission(struct keeper *k, struct ipc_call *call, const struct permission *permission,
                               struct leaf *leaf) SD_MUST_CHECK;
 
+/* SD_ERR_DENIED, and one record with the leaf's own reason, else "not permitted". */
+enum sd_err refuse_denied(struct keeper *k, struct ipc_call *call, struct leaf *leaf) SD_MUST_CHECK;
+
 /* ---- rules of a person, as they are now (rules.c) ---- */
 
 #define RULES_MAX 512 /* of one person: own queues, roles, grants */

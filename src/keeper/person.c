@@ -20,11 +20,11 @@ static enum sd_err unwrap_factors(struct keeper *k, struct query *q, struct pers
 }
 
 static enum sd_err read_person(struct keeper *k, struct query *q, struct person *person) {
-    int64_t role = query_get_int(q, 2), state = query_get_int(q, 7);
+    int64_t role = query_get_int(q, 2), state = query_get_int(q, 6);
     person->there = true;
     query_get_fixed(q, 0, person->id, ID_BYTES);
     buf_put(&person->name, query_get(q, 1));
-    buf_put(&person->email, query_get(q, 8));
+    buf_put(&person->email, query_get(q, 7));
     person->role = role > 0 && role <= ROLE_AUDITOR ? (enum person_role)role : ROLE_NOBODY;
     person->state = state == PERSON_INVITED || state == PERSON_ACTIVE ? (enum person_state)state : PERSON_SUSPENDED;
     person->used = (struct totp_used){(uint64_t)query_get_int(q, 5)};
@@ -84,7 +84,6 @@ enum sd_err person_check_totp(struct keeper *k, struct person *person, struct sp
 enum sd_err person_store_step(struct keeper *k, const struct person *person) {
     struct query q = db_query(k->db, SQL_PERSON_TOTP);
     query_int(&q, (int64_t)person->used.last);
-    query_int(&q, 1); /* totp_before: whatever came before is used up */
     query_blob(&q, span_of(person->id, ID_BYTES));
     return query_run(&q);
 }

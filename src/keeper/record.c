@@ -90,10 +90,10 @@ enum sd_err answer_recorded(struct keeper *k, struct ipc_call *call, struct ipc_
     return records_send(&records, call, SD_OK, out);
 }
 
-enum sd_err answer_changed(struct keeper *k, struct ipc_call *call, struct query *q, struct leaf *leaf, struct ipc_out *out) {
+enum sd_err answer_changed(struct keeper *k, struct ipc_call *call, struct query *q, const struct leaf *leaf,
+                           struct ipc_out *out) {
     struct records records SD_CLEANUP(records_free);
     records_start(&records, k);
-    leaf->outcome = OUTCOME_GRANTED;
     enum sd_err err = db_begin(k->db);
     if (err == SD_OK) {
         err = query_run(q);

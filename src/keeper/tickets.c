@@ -1,7 +1,6 @@
 /* tickets.c - what people do with tickets besides reading and answering: move, change, look at the history; and who is who. */
 #include "core/codec.h"
-#include "keeper/handlers.h"
-#include "keeper/permit.h"
+#include "keeper/asker.h"
 
 #include <string.h>
 
@@ -66,6 +65,7 @@ enum sd_err keeper_on_move(void *ctx, struct ipc_call *call, const struct keeper
     struct query q = db_query(k->db, SQL_TICKET_QUEUE);
     query_text(&q, req->queue);
     query_blob(&q, req->ticket);
+    leaf.outcome = OUTCOME_GRANTED;
     return answer_changed(k, call, &q, &leaf, &out);
 }
 
@@ -234,33 +234,21 @@ enum sd_err keeper_on_history(void *ctx, struct ipc_call *call, const struct kee
 
 /* ---- people ---- */
 
-static enum sd_err find_person(struct keeper *k, struct span wanted, struct buf *id, struct buf *name) {
-    uint8_t raw[ID_BYTES], lower[LIMIT_ADDRESS_BYTES];
-    bool by_id = hex_to_bytes(wanted, raw, sizeof raw) == SD_OK;
-    struct query q = db_query(k->db, by_id ? SQL_PERSON_BY_ID : SQL_PERSON_ID_BY_EMAIL);
-    if (by_id)
-        query_blob(&q, span_of(raw, sizeof raw));
-    else
-        query_text(&q, span_of(lower, lower_case(wanted, lower, sizeof lower)));
-    bool there = query_row(&q);
-    if (there) {
-        put_hex(id, query_get(&q, 0));
-        buf_put(name, query_get(&q, 1));
-    }
-    enum sd_err err = query_end(&q);
-    return err ? err : there ? SD_OK : SD_ERR_NOTFOUND;
-}
-
 enum sd_err keeper_on_person(void *ctx, struct ipc_call *call, const struct keeper_person_req *req) {
     struct keeper *k = ctx;
     struct who who SD_CLEANUP(who_free) = {0};
-    struct buf id SD_CLEANUP(buf_free) = buf_new(64), name SD_CLEANUP(buf_free) = buf_new(1024);
+    struct person_found person SD_CLEANUP(person_found_free) = {0};
+    struct buf id SD_CLEANUP(buf_free) = buf_new(64);
     enum sd_err err = session_check(k, req->token, req->origin, &who);
     if (err == SD_OK && who.verdict != SESSION_LIVE)
         err = SD_ERR_DENIED;
     if (err == SD_OK)
-        err = find_person(k, req->person, &id, &name);
-    if (err == SD_OK)
-        keeper_person_reply(call, &(struct keeper_person_rep){.person = buf_span(&id), .name = buf_span(&name)});
-    return err;
+        err = person_find(k, req->person, &person);
+    if (err == SD_OK && !person.there)
+        err = SD_ERR_NOTFOUND;
+    if (err)
+        return err;
+    put_hex(&id, span_of(person.id, ID_BYTES));
+    keeper_person_reply(call, &(struct keeper_person_rep){.person = buf_span(&id), .name = buf_span(&person.name)});
+    return SD_OK;
 }

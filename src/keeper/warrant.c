@@ -146,18 +146,9 @@ static enum sd_err encode_redeemed(struct keeper *k, const struct warrant_row *r
 /* One statement on the warrant with its record, then the answer. */
 static enum sd_err settle(struct keeper *k, struct ipc_call *call, enum db_sql sql, struct span id, const struct leaf *leaf,
                           struct ipc_out *out) {
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
-    enum sd_err err = db_begin(k->db);
-    if (err)
-        return err;
     struct query q = db_query(k->db, sql);
     query_blob(&q, id);
-    err = query_run(&q);
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
-    return err ? err : records_send(&records, call, SD_OK, out);
+    return answer_changed(k, call, &q, leaf, out);
 }
 
 enum sd_err keeper_on_redeem(void *ctx, struct ipc_call *call, const struct keeper_redeem_req *req) {

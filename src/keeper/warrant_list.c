@@ -106,10 +106,8 @@ enum sd_err keeper_on_warrant_list(void *ctx, struct ipc_call *call, const struc
         return err;
     struct leaf leaf = asker_leaf(&asker, req->origin, "list-warrants");
     leaf.object = "warrants";
-    if (!may) {
-        leaf.reason = leaf.reason ? leaf.reason : REASON_NOT_YOURS;
-        return refuse_recorded(k, call, SD_ERR_DENIED, &leaf);
-    }
+    if (!may)
+        return refuse_denied(k, call, &leaf);
     err = list_rows(k, req, &rows);
     struct keeper_warrant_list_rep rep = {.warrants = rows.list, .next = buf_span(&rows.next)};
     if (err == SD_OK)
@@ -126,6 +124,7 @@ static enum sd_err revoke(struct keeper *k, struct ipc_call *call, struct span i
     struct query q = db_query(k->db, SQL_WARRANT_REVOKE);
     query_int(&q, k->spec.now_ms());
     query_blob(&q, id);
+    leaf->outcome = OUTCOME_GRANTED;
     return answer_changed(k, call, &q, leaf, &out);
 }
 

@@ -221,22 +221,6 @@ static enum sd_err release(struct keeper *k, const struct object_row *object, un
     return keeper_warrant_open_rep_encode(out, &rep);
 }
 
-static enum sd_err use_warrant(struct keeper *k, struct ipc_call *call, struct span id, const struct leaf *leaf,
-                               struct ipc_out *out) {
-    struct records records SD_CLEANUP(records_free);
-    records_start(&records, k);
-    enum sd_err err = db_begin(k->db);
-    if (err)
-        return err;
-    struct query q = db_query(k->db, SQL_WARRANT_USE);
-    query_blob(&q, id);
-    err = query_run(&q);
-    if (err == SD_OK)
-        records_add_changed(&records, leaf);
-    err = db_end(k->db, err ? err : records.err);
-    return err ? err : records_send(&records, call, SD_OK, out);
-}
-
 enum sd_err keeper_on_warrant_open(void *ctx, struct ipc_call *call, const struct keeper_warrant_open_req *req) {
     struct keeper *k = ctx;
     struct scope_row scope;
@@ -262,5 +246,9 @@ enum sd_err keeper_on_warrant_open(void *ctx, struct ipc_call *call, const struc
     leaf.outcome = OUTCOME_GRANTED;
     leaf.reason = purpose_facts(scope.purpose)->word;
     err = release(k, &object, req->facet, &out);
-    return err ? err : use_warrant(k, call, req->warrant, &leaf, &out);
+    if (err)
+        return err;
+    struct query q = db_query(k->db, SQL_WARRANT_USE);
+    query_blob(&q, req->warrant);
+    return answer_changed(k, call, &q, &leaf, &out);
 }
