@@ -15,14 +15,9 @@ static void put_next(struct json_out *j, uint64_t next, uint64_t size) {
 }
 
 static void respond_records(struct exchange *x, const struct keeper_audit_query_rep *rep) {
-    struct ipc_list_iter iter = ipc_list_start(rep->records);
-    struct span record;
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
-    json_begin_array(&j, "items");
-    while (ipc_list_next(&iter, &record))
-        json_raw(&j, NULL, record);
-    json_end(&j);
+    json_items(&j, rep->records);
     put_next(&j, rep->next, rep->size);
     json_int(&j, "size", (int64_t)rep->size);
     json_end(&j);

@@ -36,14 +36,9 @@ enum sd_err api_requests_list(struct desk *desk, struct exchange *x) {
         err = name_people(desk, x, rep.requests, &names);
     if (err)
         return err;
-    struct ipc_list_iter iter = ipc_list_start(rep.requests);
-    struct span item;
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
-    json_begin_array(&j, "items");
-    while (ipc_list_next(&iter, &item))
-        json_raw(&j, NULL, item);
-    json_end(&j);
+    json_items(&j, rep.requests);
     json_begin_object(&j, "names");
     for (size_t i = 0; i < names.count; i++)
         if (names.names[i].n)

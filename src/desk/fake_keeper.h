@@ -6,6 +6,7 @@
 
 #define OP(service, op, number, peers, states, once, fd)                                                                       \
     enum sd_err service##_on_##op(void *ctx, struct ipc_call *call, const struct service##_##op##_req *req);
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 /* clang-format off */
 #include "core/ipc/keeper.def"

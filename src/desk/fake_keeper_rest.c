@@ -7,6 +7,7 @@
                                                         SD_UNUSED const struct service##_##op##_req *req) {                    \
         return SD_ERR_UNSUPPORTED;                                                                                             \
     }
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 /* clang-format off */
 #include "core/ipc/keeper.def"

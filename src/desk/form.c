@@ -188,16 +188,20 @@ bool path_number(const struct exchange *x, uint64_t *ret) {
 
 /* ---- answers of lists ---- */
 
-void respond_items(struct exchange *x, struct ipc_list items, struct span next) {
-    struct buf cursor SD_CLEANUP(buf_free) = buf_new(CURSOR_TEXT_MAX);
+void json_items(struct json_out *j, struct ipc_list items) {
     struct ipc_list_iter iter = ipc_list_start(items);
     struct span item;
+    json_begin_array(j, "items");
+    while (ipc_list_next(&iter, &item))
+        json_raw(j, NULL, item);
+    json_end(j);
+}
+
+void respond_items(struct exchange *x, struct ipc_list items, struct span next) {
+    struct buf cursor SD_CLEANUP(buf_free) = buf_new(CURSOR_TEXT_MAX);
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
-    json_begin_array(&j, "items");
-    while (ipc_list_next(&iter, &item))
-        json_raw(&j, NULL, item);
-    json_end(&j);
+    json_items(&j, items);
     put_base64url(&cursor, next);
     if (next.n)
         json_text(&j, "next", buf_span(&cursor));

@@ -58,6 +58,9 @@ bool path_number(const struct exchange *x, uint64_t *ret);
 /* ---- answers of lists ---- */
 
 /* {"items":[…],"next":…} of JSON that the keeper made. next: raw bytes, empty when that was all. */
+/* "items": what the keeper wrote, one JSON value each. */
+struct json_out;
+void json_items(struct json_out *j, struct ipc_list items);
 void respond_items(struct exchange *x, struct ipc_list items, struct span next);
 void respond_items_numbered(struct exchange *x, struct ipc_list items, uint64_t next);
 /* {"recovery_codes":[…]}: the one time that they are shown. */

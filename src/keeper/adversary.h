@@ -167,6 +167,7 @@ void player_free(struct player *player);
 const char *play_name(uint16_t number); /* of an operation */
 enum op_number {
 #define OP(service, op, number, peers, states, once, fd) OP_##op = (number),
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 /* clang-format off */
 #include "core/ipc/keeper.def"

@@ -138,6 +138,7 @@ struct table_op {
 };
 #define OP(service, op, number, peers, states, once, fd)                                                                       \
     {number, #op, peers, put_##op##_req, put_##op##_rep, take_##op##_req, take_##op##_rep},
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 static const struct table_op table[] = {
 /* clang-format off */

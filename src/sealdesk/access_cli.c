@@ -132,20 +132,13 @@ static bool read_span_of_time(struct span text, int64_t *ret_ms) {
 }
 
 bool read_time(const char *text, int64_t *ret_ms) {
-    struct tm tm = {0};
     *ret_ms = 0;
     if (!text || read_span_of_time(span_cstr(text), ret_ms))
         return true;
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (!end || *end) {
-        tm = (struct tm){0};
-        end = strptime(text, "%Y-%m-%d", &tm);
-    }
-    if (!end || *end) {
+    if (!take_time(text, "%Y-%m-%dT%H:%M:%SZ", ret_ms) && !take_time(text, "%Y-%m-%d", ret_ms)) {
         (void)fprintf(stderr, "sealdesk: \"%s\" is no time: 2026-12-31, 2026-12-31T18:00:00Z, +30m, +8h or +7d\n", text);
         return false;
     }
-    *ret_ms = (int64_t)timegm(&tm) * 1000;
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STATE_MS 30000 /* a keeper that has just started may bring its database up to date first */
@@ -171,4 +172,13 @@ void door_close(struct door *door) {
     supervisor_stop(&door->own);
     (void)close(door->own.lock_fd);
     door->is_own = false;
+}
+
+bool take_time(const char *text, const char *format, int64_t *ret_ms) {
+    struct tm tm = {0};
+    const char *end = strptime(text, format, &tm);
+    if (!end || *end)
+        return false;
+    *ret_ms = (int64_t)timegm(&tm) * 1000;
+    return true;
 }

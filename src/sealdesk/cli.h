@@ -68,6 +68,9 @@ bool take_common_option(int option, struct common_options *options);
  * what is wrong. */
 bool parse_plain(int argc, char **argv, struct common_options *options, bool *ret_keys);
 
+/* UTC by a format of strptime(3), the whole text; else false and nothing is changed. */
+bool take_time(const char *text, const char *format, int64_t *ret_ms);
+
 /* Loads what -c names. EXIT_YES, or the exit status after having said what is wrong. */
 int load_common(const struct common_options *options, struct settings **ret);
 /* The same for commands that end: their processes log warnings and errors only. */

@@ -33,15 +33,6 @@ static int keys_usage(void) {
     return EXIT_USAGE;
 }
 
-static bool parse_time(const char *text, int64_t *ret_ms) {
-    struct tm tm = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (!end || *end)
-        return false;
-    *ret_ms = (int64_t)timegm(&tm) * 1000;
-    return true;
-}
-
 static bool parse_keys(int argc, char **argv, struct keys_options *o) {
     static const struct option options[] = {COMMON_LONG,
                                             {"now", 0, NULL, 'N'},
@@ -61,7 +52,7 @@ static bool parse_keys(int argc, char **argv, struct keys_options *o) {
         else if (option == 'A')
             o->activate = true;
         else if (option == 'F')
-            good &= parse_time(optarg, &o->from_ms);
+            good &= take_time(optarg, "%Y-%m-%dT%H:%M:%SZ", &o->from_ms);
         else if (option == 'p' || option == 'C' || option == 'P')
             o->how = option == 'p' ? WRAP_FILE : option == 'C' ? WRAP_CREDENTIAL : WRAP_PASSPHRASE;
         else if (option == 'I')
@@ -85,7 +76,7 @@ static void put_age(json_t *key, char to[32]) {
     int64_t ms = 0;
     char text[32] = "";
     (void)snprintf(text, sizeof text, "%.19sZ", text_of(key, "made_at", ""));
-    if (parse_time(text, &ms))
+    if (take_time(text, "%Y-%m-%dT%H:%M:%SZ", &ms))
         (void)snprintf(to, 32, "%lld days", (long long)(clock_unix_ms() - ms) / (24 * 60 * 60 * 1000));
     else
         (void)snprintf(to, 32, "-");

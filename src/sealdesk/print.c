@@ -1,25 +1,22 @@
 /* print.c - people and records of the log as lines for people. */
-#include "sealdesk/cli.h"
+#include "sealdesk/print_json.h"
 
-#include <jansson.h>
-
-static const char *text_of(json_t *object, const char *key) {
+const char *text_of(json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
 }
 
-/* "a, b" of an array of texts. */
-static void put_names(struct buf *to, json_t *names) {
+void put_joined(struct buf *to, json_t *texts, const char *between) {
     size_t i;
-    json_t *name;
-    json_array_foreach(names, i, name) buf_printf(to, "%s%s", i ? ", " : "", json_string_value(name));
+    json_t *text;
+    json_array_foreach(texts, i, text) buf_printf(to, "%s%s", i ? between : "", json_string_value(text));
 }
 
 void print_person(struct span line) {
     json_t *person = json_loadb((const char *)line.p, line.n, 0, NULL);
     struct buf queues SD_CLEANUP(buf_free) = buf_new(16384), factors SD_CLEANUP(buf_free) = buf_new(256);
-    put_names(&queues, json_object_get(person, "queues"));
-    put_names(&factors, json_object_get(person, "factors"));
+    put_joined(&queues, json_object_get(person, "queues"), ", ");
+    put_joined(&factors, json_object_get(person, "factors"), ", ");
     (void)printf("%-32s %-20s %-10s %-9s %-32.*s %.*s\n", text_of(person, "email"), text_of(person, "name"),
                  text_of(person, "role"), text_of(person, "state"), SPAN_FMT(buf_span(&factors)), SPAN_FMT(buf_span(&queues)));
     json_decref(person);

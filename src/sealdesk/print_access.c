@@ -1,18 +1,5 @@
 /* print_access.c - rules, tokens, warrants and alarms as lines for people. */
-#include "sealdesk/cli.h"
-
-#include <jansson.h>
-
-static const char *text_of(json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
-
-static void put_words(struct buf *to, json_t *words) {
-    size_t i;
-    json_t *word;
-    json_array_foreach(words, i, word) buf_printf(to, "%s%s", i ? " " : "", json_string_value(word));
-}
+#include "sealdesk/print_json.h"
 
 static json_t *load(struct span line) {
     return json_loadb((const char *)line.p, line.n, 0, NULL);
@@ -28,8 +15,8 @@ void print_who(struct span line) {
 static void print_rule(json_t *rule) {
     struct buf verbs SD_CLEANUP(buf_free) = buf_new(2048), categories SD_CLEANUP(buf_free) = buf_new(256);
     const char *queue = text_of(rule, "queue");
-    put_words(&verbs, json_object_get(rule, "verbs"));
-    put_words(&categories, json_object_get(rule, "categories"));
+    put_joined(&verbs, json_object_get(rule, "verbs"), " ");
+    put_joined(&categories, json_object_get(rule, "categories"), " ");
     (void)printf("%s %.*s on %s (%.*s)", json_is_true(json_object_get(rule, "allow")) ? "allows" : "DENIES",
                  SPAN_FMT(buf_span(&verbs)), *queue ? queue : "their own queues", SPAN_FMT(buf_span(&categories)));
 }
@@ -59,7 +46,7 @@ void print_grant(struct span line) {
 void print_token(struct span line) {
     json_t *token = load(line);
     struct buf verbs SD_CLEANUP(buf_free) = buf_new(2048);
-    put_words(&verbs, json_object_get(token, "verbs"));
+    put_joined(&verbs, json_object_get(token, "verbs"), " ");
     (void)printf("%s %-20s of %-20s until %s%s: %.*s\n", text_of(token, "id"), text_of(token, "name"),
                  text_of(token, "owner_name"), text_of(token, "expires_at"),
                  json_is_true(json_object_get(token, "revoked")) ? " REVOKED" : "", SPAN_FMT(buf_span(&verbs)));

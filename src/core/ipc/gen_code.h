@@ -80,6 +80,7 @@
         else                                                                                                                   \
             ipc_answer(call, &out);                                                                                            \
     }
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #include "core/ipc/gen_undef.h"

@@ -17,6 +17,7 @@
             ipc_refuse(call, err);                                                                                             \
         return SD_OK;                                                                                                          \
     }
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #undef OP

@@ -1,6 +1,5 @@
-/* gen_no_fields.h - for a pass over a table that is about its operations only: messages and fields are nothing. Undefined again
- * by gen_undef.h. No include guard: one per pass. */
-#define MESSAGE(service, op, dir)
+/* gen_no_fields.h - for a pass over a table that is about its operations or messages as a whole: fields are nothing. Undefined
+ * again by gen_undef.h. No include guard: one per pass. */
 #define U8(name)
 #define U16(name)
 #define U32(name)

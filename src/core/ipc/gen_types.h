@@ -38,6 +38,7 @@
                                       struct deadline deadline, struct ipc_msg **ret_msg, struct service##_##op##_rep *ret)    \
         SD_MUST_CHECK;                                                                                                         \
     void service##_##op##_reply(struct ipc_call *call, const struct service##_##op##_rep *rep);
+#define MESSAGE(service, op, dir)
 #include "core/ipc/gen_no_fields.h"
 #include IPC_DEF
 #include "core/ipc/gen_undef.h"

@@ -17,18 +17,9 @@
         if (service##_##op##_##dir##_encode(&out, &m) != SD_OK || !span_eq(buf_span(&out.body), body))                         \
             abort();                                                                                                           \
     }
-#define U8(name)
-#define U16(name)
-#define U32(name)
-#define U64(name)
-#define I64(name)
-#define BOOL(name)
-#define FIXED(name, n)
-#define BYTES(name, max)
-#define TEXT(name, max)
-#define LIST(name, max_count, max_each)
-#define PAYLOAD(name, max)
-#define END(service, op, dir)
+/* by itself: sorted among the tables it would come too late */
+#include "core/ipc/gen_no_fields.h"
+
 #include "core/ipc/cards.def"
 #include "core/ipc/control.def"
 #include "core/ipc/dns.def"
