@@ -276,6 +276,7 @@ def test_two_people_destroy_a_ticket(page, office, world):
     page.press("Destroy for good")  # one cannot approve it oneself
     page.wait("document.querySelector('#approval').open")
     page.press("Cancel", within="#approval")
+    page.wait("document.querySelector('#ticket-note').innerText.includes('Nothing was done')")  # until then the button is at work
     asked = office.get(other, "/requests").json()["items"]
     assert [r["reason"] for r in asked] == ["the customer asked for it"]
     assert office.confirmed(other, "POST", f"/requests/{asked[0]['id']}/approve").status_code == 200
