@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,11 @@ static void close_fd(int fd) {
         (void)close(fd);
 }
 
-static enum sd_err clerk_on_bell(SD_UNUSED struct role_ctx *ctx, SD_UNUSED const char *name, int fd) {
+static enum sd_err clerk_on_bell(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
+    if (strcmp(name, "intake") != 0) {
+        close_fd(fd);
+        return SD_OK;
+    }
     pthread_mutex_lock(&clerk.lock);
     close_fd(clerk.new_bell);
     clerk.new_bell = fd;

@@ -49,6 +49,14 @@ uint16_t role_instance(const struct role_ctx *ctx) {
     return ctx->instance;
 }
 
+uint32_t role_uid(const struct role_ctx *ctx) {
+    return ctx->uid;
+}
+
+uint32_t role_gid(const struct role_ctx *ctx) {
+    return ctx->gid;
+}
+
 const char *role_data_dir(const struct role_ctx *ctx) {
     return ctx->data_dir;
 }

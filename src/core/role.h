@@ -44,6 +44,9 @@ int role_main(const struct role *role, int argc, char **argv);
 
 const struct config *role_config(const struct role_ctx *ctx);
 uint16_t role_instance(const struct role_ctx *ctx);
+/* Whom the role is run as when it was started as root: for processes aside (aside.h). */
+uint32_t role_uid(const struct role_ctx *ctx);
+uint32_t role_gid(const struct role_ctx *ctx);
 /* Where the data directory is now: its path before confinement, "" after it when the root was changed. */
 const char *role_data_dir(const struct role_ctx *ctx);
 /* The client of a service, made at the first call (before start), attached when its link comes. */

@@ -261,6 +261,22 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t count) {
 }
 
 /* Threads may be made, processes not. clone3 hides its flags behind a pointer: ENOSYS makes glibc use clone. */
+#define CLONE_NAMESPACES                                                                                                       \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
+
+/* Processes like itself, under the same filter. */
+static int allow_fork(scmp_filter_ctx filter) {
+    static const int calls[] = {SCMP_SYS(wait4),       SCMP_SYS(waitid),  SCMP_SYS(kill),
+                                SCMP_SYS(setitimer),   SCMP_SYS(alarm),   SCMP_SYS(socketpair),
+                                SCMP_SYS(close_range), SCMP_SYS(getppid), SCMP_SYS(dup2)};
+    int rc = allow(filter, calls, SD_COUNT(calls));
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NAMESPACES, 0));
+    if (rc == 0)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG));
+    return rc;
+}
+
 static int allow_threads(scmp_filter_ctx filter) {
     int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (rc == 0)
@@ -292,6 +308,8 @@ static int allow_role_calls(scmp_filter_ctx filter, unsigned calls) {
         rc = allow_family(filter, AF_INET) || allow_family(filter, AF_INET6) ? -1 : 0;
     if (rc == 0 && (calls & CALLS_UNIX))
         rc = allow_family(filter, AF_UNIX);
+    if (rc == 0 && (calls & CALLS_FORK))
+        rc = allow_fork(filter);
     return rc;
 }
 
@@ -315,6 +333,13 @@ static enum sd_err filter_calls(unsigned calls, struct what *what) {
     if (rc != 0)
         miss(what, "seccomp: this kernel cannot filter system calls");
     return SD_OK;
+}
+
+enum sd_err sandbox_calls_only(unsigned calls) {
+    struct what what = {0};
+    enum sd_err err = no_dumps();
+    err = err ? err : filter_calls(calls, &what);
+    return err == SD_OK && !what.calls ? SD_ERR_UNSUPPORTED : err;
 }
 
 /* ---- all of it ---- */

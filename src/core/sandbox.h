@@ -21,6 +21,7 @@ enum sandbox_calls {
     CALLS_ACCEPT = 1 << 1, /* accept on inherited sockets */
     CALLS_FILES = 1 << 2,  /* open and change files, within Landlock's rules */
     CALLS_UNIX = 1 << 3,   /* connect to unix sockets */
+    CALLS_FORK = 1 << 4,   /* make processes like itself, wait for them and kill them; never another program */
 };
 
 #define SANDBOX_PATHS_MAX 4
@@ -39,6 +40,9 @@ struct sandbox_spec {
     unsigned landlock_abi_max;
     bool require;
 };
+
+/* Only the system calls, for a helper process of a role (aside.h) that has no thread yet: base calls and these. */
+enum sd_err sandbox_calls_only(unsigned calls) SD_MUST_CHECK;
 
 /* Appends the report as JSON: {"user":…,"root":…,"network":…,"files":…,"calls":…,"missing":[…]}. After success, files are found
  * below *ret_data_dir: "" when the root was changed to the data directory. */

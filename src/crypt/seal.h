@@ -28,7 +28,8 @@ struct object_id {
     X(SOURCE, 5, "source")     /* the message as stored, with our Authentication-Results */                                    \
     X(ENVELOPE, 6, "envelope") /* who it goes to */                                                                            \
     X(RECEIPT, 7, "receipt")   /* what remote servers answered */                                                              \
-    X(FILE, 8, "file")         /* an attachment's content, under its own object key */
+    X(FILE, 8, "file")         /* an attachment's content, under its own object key */                                         \
+    X(PREVIEW, 9, "preview")   /* of an attachment: pictures of its pages (cards_preview_v1), under that same key */
 
 enum facet {
 #define X(name, number, text) FACET_##name = number,

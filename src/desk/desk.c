@@ -2,7 +2,7 @@
 #include "desk/input.h"
 
 void desk_init(struct desk *desk) {
-    *desk = (struct desk){.outbound_bell = -1, .hostname = "", .review_at = UINT32_MAX};
+    *desk = (struct desk){.outbound_bell = -1, .preview_bell = -1, .hostname = "", .review_at = UINT32_MAX};
     for (size_t i = 0; i < REPLY_LOCKS; i++)
         (void)pthread_mutex_init(&desk->reply_locks[i], NULL);
     for (size_t i = 0; i < CHANGE_LOCKS; i++)

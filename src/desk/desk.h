@@ -23,7 +23,7 @@ struct desk {
     uint16_t weights[AUTH_SIGNAL_COUNT]; /* of signals, as the administrator set them */
     uint32_t review_at;                  /* signals of so much hold a message */
     bool tls;
-    int outbound_bell; /* -1: none was given */
+    int outbound_bell, preview_bell; /* -1: none was given */
     pthread_mutex_t reply_locks[REPLY_LOCKS];
     pthread_mutex_t change_locks[CHANGE_LOCKS];
     sem_t sources;

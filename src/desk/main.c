@@ -68,9 +68,10 @@ static enum sd_err on_listen(SD_UNUSED struct role_ctx *ctx, SD_UNUSED const cha
     return SD_OK;
 }
 
-static enum sd_err on_bell(SD_UNUSED struct role_ctx *ctx, SD_UNUSED const char *name, int fd) {
-    int old = desk.outbound_bell;
-    desk.outbound_bell = fd;
+static enum sd_err on_bell(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
+    int *bell = strcmp(name, "preview") == 0 ? &desk.preview_bell : &desk.outbound_bell;
+    int old = *bell;
+    *bell = fd;
     if (old >= 0)
         (void)close(old);
     return SD_OK;

@@ -90,6 +90,7 @@ static void letter_from_verdict(struct acceptance *a) {
     letter->disposition = v->disposition;
     letter->trust = v->trust;
     letter->state = v->state;
+    memcpy(letter->letter_digest.b, v->digest.p, SHA256_BYTES);
     letter->facets = v->facets;
     letter->attachments = v->attachments;
     letter->from_address = v->from_address;

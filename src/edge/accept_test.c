@@ -77,7 +77,7 @@ static void assert_source(const struct rig_record *record, const char *after_rec
 
 /* By what the keeper knows the sender again. */
 static void assert_contact(const struct rig_record *record) {
-    const struct cards_adoption_v2 *card = &record->card;
+    const struct cards_adoption_v3 *card = &record->card;
     assert_true(card->signals == RIG_SIGNALS && card->weight == RIG_WEIGHT);
     assert_true(span_eq(card->trust_domain, SPAN("mail.example.org")));
     assert_true(span_eq(card->contact_domain, SPAN("example.org")));

@@ -55,6 +55,16 @@ struct running {
 #define IPC_TABLE inspect_ops
 #include "core/ipc/gen_dispatch.h"
 
+enum sd_err inspect_on_scan(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,
+                            SD_UNUSED const struct inspect_scan_req *req) {
+    return SD_ERR_UNSUPPORTED;
+}
+
+enum sd_err inspect_on_learn(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,
+                             SD_UNUSED const struct inspect_learn_req *req) {
+    return SD_ERR_UNSUPPORTED;
+}
+
 enum sd_err inspect_on_examine(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,
                                SD_UNUSED const struct inspect_examine_req *req) {
     return SD_ERR_UNSUPPORTED;

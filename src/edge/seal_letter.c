@@ -4,7 +4,7 @@
 #include "edge/card_sealer.h"
 #include "edge/intake.h"
 
-#define CARD_VERSION 2                       /* of the adoption card, cards.def */
+#define CARD_VERSION 3                       /* of the adoption card, cards.def */
 #define FACET_MAX ((size_t)26 * 1024 * 1024) /* cards.def: PAYLOAD of a facet */
 
 struct facet_iter {
@@ -22,18 +22,19 @@ static enum sd_err next_facet(struct facet_iter *iter, struct cards_facet_v1 *re
 enum sd_err letter_check(const struct letter *letter) {
     struct facet_iter iter = {reader_of(letter->facets)};
     struct cards_facet_v1 facet;
-    unsigned heads = 0, texts = 0, files = 0, others = 0;
+    unsigned heads = 0, texts = 0, pages = 0, files = 0, others = 0;
     enum sd_err err;
     while ((err = next_facet(&iter, &facet)) == SD_OK) {
         heads += facet.facet == FACET_HEAD;
         texts += facet.facet == FACET_TEXT;
+        pages += facet.facet == FACET_HTML;
         if (facet.facet == FACET_FILE)
             others += facet.index != files++;
         else
-            others += facet.index != 0 || (facet.facet != FACET_HEAD && facet.facet != FACET_TEXT);
+            others += facet.index != 0 || (facet.facet != FACET_HEAD && facet.facet != FACET_TEXT && facet.facet != FACET_HTML);
     }
-    bool well = err == SD_ERR_NOTFOUND && heads == 1 && texts == 1 && others == 0 && files == letter->attachments &&
-                letter->attachments <= LIMIT_ATTACHMENTS;
+    bool well = err == SD_ERR_NOTFOUND && heads == 1 && texts == 1 && pages <= 1 && others == 0 &&
+                files == letter->attachments && letter->attachments <= LIMIT_ATTACHMENTS;
     return well ? SD_OK : SD_ERR_PARSE;
 }
 
@@ -159,7 +160,7 @@ static enum sd_err put_header(const struct letter *letter, const struct intake_k
 static enum sd_err put_card(const struct letter *letter, const struct intake_key *key, const struct adoption *a,
                             struct ipc_list tokens, struct span header, struct buf *to) {
     struct ipc_out plain SD_CLEANUP(ipc_out_free) = ipc_card_new(64 * 1024);
-    struct cards_adoption_v2 card = {.object_key = secret_span(&a->object_key),
+    struct cards_adoption_v3 card = {.object_key = secret_span(&a->object_key),
                                      .attachment_keys = a->keys,
                                      .source_digest = span_of(letter->source_digest.b, SHA256_BYTES),
                                      .attachment_digests = a->digests,
@@ -175,8 +176,9 @@ static enum sd_err put_card(const struct letter *letter, const struct intake_key
                                      .contact_name = letter->contact_name,
                                      .contact_looks = letter->contact_looks,
                                      .people = letter->people,
-                                     .tls = letter->tls};
-    enum sd_err err = cards_adoption_v2_encode(&plain, &card);
+                                     .tls = letter->tls,
+                                     .letter_digest = span_of(letter->letter_digest.b, SHA256_BYTES)};
+    enum sd_err err = cards_adoption_v3_encode(&plain, &card);
     return err ? err : card_seal(key, header, buf_span(&plain.body), to);
 }
 

@@ -15,7 +15,8 @@ struct letter {
     int64_t received_ms;
     struct span source; /* as stored: our fields on top, cuts left out */
     struct sha256 source_digest;
-    struct span facets; /* cards_facet_v1, each as a blob: HEAD once, TEXT once, FILE 0, 1, … in order */
+    struct sha256 letter_digest; /* of the letter as the inspector saw it; all zero: it could not look into it */
+    struct span facets; /* cards_facet_v1, each as a blob: HEAD once, TEXT once, HTML at most once, FILE 0, 1, … in order */
     uint16_t attachments;
     struct span from_address;
     struct span message_id_hash;

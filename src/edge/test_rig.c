@@ -18,6 +18,16 @@
 #define IPC_TABLE inspect_ops
 #include "core/ipc/gen_dispatch.h"
 
+enum sd_err inspect_on_scan(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,
+                            SD_UNUSED const struct inspect_scan_req *req) {
+    return SD_ERR_UNSUPPORTED;
+}
+
+enum sd_err inspect_on_learn(SD_UNUSED void *ctx, SD_UNUSED struct ipc_call *call,
+                             SD_UNUSED const struct inspect_learn_req *req) {
+    return SD_ERR_UNSUPPORTED;
+}
+
 /* A rig that cannot be set up is no test result. */
 static void must(bool ok) {
     if (!ok)
@@ -329,7 +339,7 @@ static void open_record(struct rig *rig, struct span body, struct rig_record *re
     must(cards_intake_header_v1_decode(record.header, NULL, &ret->header) == SD_OK);
     must(hpke_open(&rig->private_key, SPAN("sealdesk intake v1"), record.header, record.sealed_card, &ret->card_plain) ==
          SD_OK);
-    must(cards_adoption_v2_decode(buf_span(&ret->card_plain), NULL, &ret->card) == SD_OK);
+    must(cards_adoption_v3_decode(buf_span(&ret->card_plain), NULL, &ret->card) == SD_OK);
     ret->facets = record.facets;
 }
 

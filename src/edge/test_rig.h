@@ -62,7 +62,7 @@ size_t rig_judged(struct rig *rig, size_t worker);
 struct rig_record {
     struct span header_raw;
     struct cards_intake_header_v1 header;
-    struct cards_adoption_v2 card;
+    struct cards_adoption_v3 card;
     struct buf card_plain;
     struct span facets;
 };

@@ -22,6 +22,8 @@ struct inspector {
 };
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) SD_MUST_CHECK;
+enum sd_err inspect_on_scan(void *ctx, struct ipc_call *call, const struct inspect_scan_req *req) SD_MUST_CHECK;
+enum sd_err inspect_on_learn(void *ctx, struct ipc_call *call, const struct inspect_learn_req *req) SD_MUST_CHECK;
 enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct inspect_examine_req *req) SD_MUST_CHECK;
 
 /* policy.c: what config.def's sections inspect, upstream and trust say. SD_ERR_CONFIG after having said which setting cannot be

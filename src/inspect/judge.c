@@ -2,6 +2,7 @@
 
 #include "core/ipc/states.h"
 #include "core/log.h"
+#include "crypt/crypt.h"
 
 #define LOOKS_BYTES ((size_t)CONTACT_LOOKS_MAX * (4 + CONTACT_KEY_MAX))
 #define PEOPLE_BYTES ((size_t)50 * (4 + LIMIT_ADDRESS_BYTES))
@@ -36,6 +37,7 @@ struct work {
     struct auth_judgement judgement;
     struct letter_facets facets;
     struct letter_ids ids;
+    struct sha256 digest;
     struct auth_contact contact;
     struct buf verdict;
     struct buf cuts;
@@ -68,7 +70,8 @@ static enum sd_err judge(const struct inspector *in, const struct inspect_judge_
         return err;
     err = facets_make(&w->message, &policy, &w->judgement, &w->facets);
     err = err ? err : auth_contact_make(&w->message, &w->judgement, &policy, w->arena, &w->contact);
-    return err ? err : letter_ids_make(&w->message, &w->ids);
+    err = err ? err : letter_ids_make(&w->message, &w->ids);
+    return err ? err : crypt_sha256(req->letter, &w->digest);
 }
 
 static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, const struct work *w) {
@@ -78,6 +81,7 @@ static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, co
         .disposition = (uint8_t)j->disposition,
         .trust = (uint8_t)j->trust,
         .state = w->facets.attachments ? OBJECT_UNSCANNED : OBJECT_CLEAN,
+        .digest = span_of(w->digest.b, sizeof w->digest.b),
         .smtp_reply = text_at_most(j->smtp_reply, 512),
         .verdict = buf_span(&w->verdict),
         .prepend = span_sub(j->results_field, 0, 16384),

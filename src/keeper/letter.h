@@ -10,7 +10,7 @@
 
 struct letter {
     struct cards_intake_header_v1 header;
-    struct cards_adoption_v2 card;
+    struct cards_adoption_v3 card;
     struct buf plain; /* what card points into */
     enum adopt_outcome outcome;
     const char *reason; /* why refused */

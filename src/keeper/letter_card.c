@@ -1,38 +1,71 @@
-/* letter_card.c - opens a letter's adoption card with the intake key, of either version, and checks what the edge filled in. */
+/* letter_card.c - opens a letter's adoption card with the intake key, of any version, and checks what the edge filled in. */
 #include "keeper/letter.h"
 
 #include <string.h>
 
-#define VERSION_BEFORE 1 /* says nothing about who sent it but the trust level */
-#define VERSION 2
+#define VERSION_1 1 /* says nothing about who sent it but the trust level */
+#define VERSION_2 2 /* says not by what the inspector's verdict is known */
+#define VERSION 3
 
 enum adopt_outcome letter_refuse(struct letter *letter, const char *reason) {
     letter->reason = reason;
     return letter->outcome = ADOPT_REFUSED;
 }
 
-static enum sd_err read_card(struct letter *letter) {
-    struct cards_adoption_v1 before;
-    if (letter->header.version == VERSION)
-        return cards_adoption_v2_decode(buf_span(&letter->plain), NULL, &letter->card);
-    enum sd_err err = cards_adoption_v1_decode(buf_span(&letter->plain), NULL, &before);
+static const uint8_t no_digest[SHA256_BYTES];
+
+static enum sd_err read_card_2(struct letter *letter) {
+    struct cards_adoption_v2 c;
+    enum sd_err err = cards_adoption_v2_decode(buf_span(&letter->plain), NULL, &c);
     if (err == SD_OK)
-        letter->card = (struct cards_adoption_v2){.object_key = before.object_key,
-                                                  .attachment_keys = before.attachment_keys,
-                                                  .source_digest = before.source_digest,
-                                                  .attachment_digests = before.attachment_digests,
-                                                  .from_address = before.from_address,
-                                                  .message_id_hash = before.message_id_hash,
-                                                  .reference_hashes = before.reference_hashes,
-                                                  .tokens = before.tokens,
-                                                  .automatic = before.automatic};
+        letter->card = (struct cards_adoption_v3){.object_key = c.object_key,
+                                                  .attachment_keys = c.attachment_keys,
+                                                  .source_digest = c.source_digest,
+                                                  .attachment_digests = c.attachment_digests,
+                                                  .from_address = c.from_address,
+                                                  .message_id_hash = c.message_id_hash,
+                                                  .reference_hashes = c.reference_hashes,
+                                                  .tokens = c.tokens,
+                                                  .automatic = c.automatic,
+                                                  .signals = c.signals,
+                                                  .weight = c.weight,
+                                                  .trust_domain = c.trust_domain,
+                                                  .contact_domain = c.contact_domain,
+                                                  .contact_name = c.contact_name,
+                                                  .contact_looks = c.contact_looks,
+                                                  .people = c.people,
+                                                  .tls = c.tls,
+                                                  .letter_digest = span_of(no_digest, sizeof no_digest)};
     return err;
+}
+
+static enum sd_err read_card_1(struct letter *letter) {
+    struct cards_adoption_v1 c;
+    enum sd_err err = cards_adoption_v1_decode(buf_span(&letter->plain), NULL, &c);
+    if (err == SD_OK)
+        letter->card = (struct cards_adoption_v3){.object_key = c.object_key,
+                                                  .attachment_keys = c.attachment_keys,
+                                                  .source_digest = c.source_digest,
+                                                  .attachment_digests = c.attachment_digests,
+                                                  .from_address = c.from_address,
+                                                  .message_id_hash = c.message_id_hash,
+                                                  .reference_hashes = c.reference_hashes,
+                                                  .tokens = c.tokens,
+                                                  .automatic = c.automatic,
+                                                  .letter_digest = span_of(no_digest, sizeof no_digest)};
+    return err;
+}
+
+static enum sd_err read_card(struct letter *letter) {
+    if (letter->header.version == VERSION)
+        return cards_adoption_v3_decode(buf_span(&letter->plain), NULL, &letter->card);
+    return letter->header.version == VERSION_2 ? read_card_2(letter) : read_card_1(letter);
 }
 
 /* Header and card in order, and the card authentic: else the letter is refused. Errors are ours. */
 static enum sd_err open_card(struct keeper *k, const struct cards_adopt_v1 *record, struct letter *letter) {
     struct hpke_receiver *receiver = NULL;
-    if (letter->header.version != VERSION && letter->header.version != VERSION_BEFORE) {
+    if (letter->header.version < VERSION_1 || letter->header.version > VERSION) {
         letter_refuse(letter, "unknown-version");
         return SD_OK;
     }
@@ -85,7 +118,7 @@ static enum sd_err find_taken(struct keeper *k, const struct letter *letter, boo
 
 /* What the edge must have filled in consistently. */
 static enum sd_err check_facts(struct keeper *k, struct letter *letter) {
-    const struct cards_adoption_v2 *card = &letter->card;
+    const struct cards_adoption_v3 *card = &letter->card;
     struct queue_row queue;
     uint8_t disposition = letter->header.disposition;
     enum sd_err err = queue_find(k, letter->header.queue, &queue);
@@ -133,7 +166,7 @@ static enum sd_err tag_domain(struct keeper *k, struct letter *letter) {
 }
 
 enum sd_err letter_recognise(struct keeper *k, struct letter *letter) {
-    const struct cards_adoption_v2 *card = &letter->card;
+    const struct cards_adoption_v3 *card = &letter->card;
     letter->standing = (struct standing){.trust = (enum trust_level)letter->header.trust, .automatic = card->automatic};
     letter->said = (struct contact_letter){.address = card->from_address,
                                            .domain = card->contact_domain,

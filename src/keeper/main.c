@@ -123,7 +123,8 @@ static enum sd_err prepare(struct role_ctx *ctx) {
 }
 
 static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
-    if (peer == PEER_EDGE || peer == PEER_CLERK || peer == PEER_DESK || peer == PEER_COURIER || peer == PEER_ADMIN)
+    if (peer == PEER_EDGE || peer == PEER_CLERK || peer == PEER_DESK || peer == PEER_COURIER || peer == PEER_ADMIN ||
+        peer == PEER_INSPECT)
         return loop_add_peer(self.loop, peer, instance, fd);
     (void)close(fd);
     return SD_ERR_PROTOCOL;

@@ -16,8 +16,10 @@
     X(NONE, "none", 0, 0, NEEDED)                                                                                              \
     X(DELIVER, "deliver", PEER_COURIER, FACET_BIT(SOURCE) | FACET_BIT(RECEIPT), NEEDED)                                        \
     X(EXPORT, "export", PEER_CLERK, FACET_BIT(HEAD) | FACET_BIT(TEXT) | FACET_BIT(SOURCE) | FACET_BIT(FILE), NEEDED)           \
-    X(RESCAN, "rescan", PEER_CLERK, FACET_BIT(SOURCE) | FACET_BIT(FILE), ANY)                                                  \
-    X(INDEX, "index", PEER_CLERK, FACET_BIT(TEXT), NEEDED)
+    X(RESCAN, "rescan", PEER_CLERK, FACET_BIT(SOURCE), ANY)                                                                    \
+    X(INDEX, "index", PEER_CLERK, FACET_BIT(TEXT), NEEDED)                                                                     \
+    X(PREVIEW, "preview", PEER_CLERK, FACET_BIT(FILE) | FACET_BIT(PREVIEW), NEEDED)                                            \
+    X(LEARN, "learn", PEER_CLERK, FACET_BIT(SOURCE), NEEDED)
 #define FACET_BIT(name) (UINT32_C(1) << FACET_##name)
 enum warrant_purpose {
 #define X(name, word, process, facets, fit) PURPOSE_##name,

@@ -29,6 +29,7 @@ static const struct role_kind kinds[] = {
     {"clerk", FOR_CLERK, PEER_CLERK, 4, GROUP_STORE, GROUP_INTAKE, 1},
     {"courier", FOR_COURIER, PEER_COURIER, 5, GROUP_STORE, 0, 0},
     {"desk", FOR_DESK, PEER_DESK, 6, GROUP_STORE, 0, 0},
+    {"render", FOR_RENDER, PEER_RENDER, 7, 7, 0, 2},
 };
 
 const struct role_kind *role_kind(const char *name) {

@@ -25,6 +25,7 @@ static const struct key {
 #define CLERK FOR_CLERK
 #define COURIER FOR_COURIER
 #define DESK FOR_DESK
+#define RENDER FOR_RENDER
 #define ALL FOR_ALL
 #define X(section, name, type, fallback, roles, doc) {#section, #name, fallback, doc, TYPE_##type, roles},
 #include "core/config.def"

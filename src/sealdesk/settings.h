@@ -20,7 +20,8 @@ enum settings_role {
     FOR_CLERK = 1 << 4,
     FOR_COURIER = 1 << 5,
     FOR_DESK = 1 << 6,
-    FOR_ALL = 0x7f,
+    FOR_RENDER = 1 << 7,
+    FOR_ALL = 0xff,
 };
 
 #define SETTINGS_QUEUES_MAX 64

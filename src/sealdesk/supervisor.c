@@ -50,6 +50,7 @@ struct supervisor supervisor_new(const struct settings *settings) {
     return (struct supervisor){.settings = settings,
                                .intake_bell = -1,
                                .outbound_bell = -1,
+                               .preview_bell = -1,
                                .status_fd = -1,
                                .signal_fd = -1,
                                .lock_fd = -1,
@@ -294,7 +295,8 @@ static enum sd_err add_private(struct supervisor *s) {
 static enum sd_err set_up(struct supervisor *s) {
     s->intake_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->outbound_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (s->intake_bell < 0 || s->outbound_bell < 0)
+    s->preview_bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->intake_bell < 0 || s->outbound_bell < 0 || s->preview_bell < 0)
         return sd_err_from_errno(errno);
     enum sd_err err = prepare_dirs(s->settings);
     if (err == SD_OK)

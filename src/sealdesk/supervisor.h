@@ -21,7 +21,7 @@ struct supervisor {
     size_t proc_count;
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    int intake_bell, outbound_bell;
+    int intake_bell, outbound_bell, preview_bell;
     int status_fd; /* listening; -1 for none */
     int signal_fd; /* signalfd of SIGTERM, SIGINT and SIGCHLD; -1 for none */
     int lock_fd;   /* -1 for none */

@@ -13,15 +13,16 @@ static const struct edge {
     const char *service;
     bool first_only; /* of several instances, only the first */
 } edges[] = {
-    {"edge", "keeper", false},    {"edge", "inspect", false}, {"inspect", "dns", false},
-    {"keeper", "inspect", true},  {"clerk", "keeper", false}, {"clerk", "dns", false},
-    {"courier", "keeper", false}, {"courier", "dns", false},  {"desk", "keeper", false},
+    {"edge", "keeper", false},  {"edge", "inspect", false},   {"inspect", "dns", false},    {"keeper", "inspect", true},
+    {"clerk", "keeper", false}, {"clerk", "dns", false},      {"courier", "keeper", false}, {"courier", "dns", false},
+    {"desk", "keeper", false},  {"inspect", "keeper", false}, {"clerk", "inspect", true},   {"clerk", "render", false},
 };
 
 static const struct {
     const char *role;
     const char *name;
-} bells[] = {{"edge", "intake"}, {"clerk", "intake"}, {"desk", "outbound"}, {"courier", "outbound"}};
+} bells[] = {{"edge", "intake"},      {"clerk", "intake"}, {"desk", "outbound"},
+             {"courier", "outbound"}, {"desk", "preview"}, {"clerk", "preview"}};
 
 static bool alive(const struct proc *p) {
     return p->state == PROC_JOINING || p->state == PROC_RUNNING;
@@ -111,7 +112,9 @@ static enum sd_err hand_over(struct supervisor *s, struct proc *proc) {
     for (size_t i = 0; i < SD_COUNT(bells) && err == SD_OK; i++)
         if (strcmp(bells[i].role, proc->kind->name) == 0)
             err = proc_link(proc, LINK_BELL, bells[i].name, 0, 0,
-                            strcmp(bells[i].name, "intake") == 0 ? s->intake_bell : s->outbound_bell);
+                            strcmp(bells[i].name, "intake") == 0     ? s->intake_bell
+                            : strcmp(bells[i].name, "outbound") == 0 ? s->outbound_bell
+                                                                     : s->preview_bell);
     return err ? err : hand_files(s, proc);
 }
 

@@ -15,8 +15,9 @@ LIBRARIES = {
     "mail": {"core", "mail"},
     "auth": {"core", "mail", "crypt", "auth"},
     "store": {"core", "crypt", "store"},
+    "files": {"core", "mail", "files"},
 }
-PROCESSES = ["edge", "dns", "inspect", "keeper", "clerk", "courier", "desk", "sealdesk", "verify"]
+PROCESSES = ["edge", "dns", "inspect", "keeper", "clerk", "courier", "desk", "render", "sealdesk", "verify"]
 # What checks the log shares nothing with what writes it: it includes its own folder and nothing else of ours.
 ALONE = {"verify"}
 # The keeper decides on facts it holds itself: it never opens the store.

@@ -28,6 +28,7 @@ enum ipc_peer {
     PEER_COURIER = 1 << 6,
     PEER_DESK = 1 << 7,
     PEER_ADMIN = 1 << 8, /* the command line, root only */
+    PEER_RENDER = 1 << 9,
 };
 
 /* ---- messages ---- */

@@ -16,6 +16,16 @@ static const struct verb_facts verbs[] = {VERB_LIST(X)};
 
 static const struct {
     const char *text, *sentence;
+    enum object_state state;
+} findings[] = {
+#define X(name, text, state, sentence) {text, sentence, OBJECT_##state},
+    FINDING_LIST(X)
+#undef X
+};
+_Static_assert(FINDING_COUNT <= 63, "findings are bits of a stored 64-bit number, whose sign stays free");
+
+static const struct {
+    const char *text, *sentence;
     enum alarm_told told;
 } alarms[] = {
 #define X(name, text, told, sentence) {text, sentence, TOLD_##told},
@@ -103,6 +113,44 @@ bool category_from(struct span text, enum category *ret) {
 
 const char *factor_text(unsigned factor) {
     return word(factors, SD_COUNT(factors), factor);
+}
+
+const char *finding_text(unsigned finding) {
+    return finding < SD_COUNT(findings) ? findings[finding].text : "unknown";
+}
+
+const char *finding_sentence(unsigned finding) {
+    return finding < SD_COUNT(findings) ? findings[finding].sentence : "";
+}
+
+static unsigned badness(enum object_state state) {
+    switch (state) {
+    case OBJECT_CLEAN:
+        return 0;
+    case OBJECT_SUSPICIOUS:
+        return 1;
+    case OBJECT_ENCRYPTED:
+        return 2;
+    case OBJECT_UNSCANNABLE:
+        return 3;
+    case OBJECT_UNSCANNED:
+        return 4;
+    case OBJECT_MALICIOUS:
+        return 5;
+    }
+    return 4;
+}
+
+enum object_state object_state_worse(enum object_state a, enum object_state b) {
+    return badness(a) >= badness(b) ? a : b;
+}
+
+enum object_state findings_state(uint64_t set) {
+    enum object_state state = OBJECT_CLEAN;
+    for (unsigned i = 0; i < SD_COUNT(findings); i++)
+        if (set >> i & 1)
+            state = object_state_worse(state, findings[i].state);
+    return set >> SD_COUNT(findings) ? object_state_worse(state, OBJECT_UNSCANNED) : state;
 }
 
 const char *alarm_text(unsigned kind) {

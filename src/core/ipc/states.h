@@ -4,7 +4,7 @@
 
 #include "core/span.h"
 
-/* An object's state; zero is the one that opens nothing. */
+/* An object's state; zero is the one that opens nothing. Unscanned is what is tried again: a scanner was down or late. */
 #define OBJECT_STATE_LIST(X)                                                                                                   \
     X(UNSCANNED, "unscanned")                                                                                                  \
     X(CLEAN, "clean")                                                                                                          \
@@ -17,6 +17,63 @@ enum object_state {
     OBJECT_STATE_LIST(X)
 #undef X
 };
+
+/*
+ * What was found in an attachment, or in a letter as a whole. X(name, word, state, sentence); the state that it makes. Bits of
+ * a mask, 1 << finding, that is stored: only append.
+ */
+#define FINDING_LIST(X)                                                                                                        \
+    X(VIRUS, "virus", MALICIOUS, "A virus scanner knows it.")                                                                  \
+    X(EXECUTABLE, "executable", SUSPICIOUS, "It is a program.")                                                                \
+    X(SCRIPT, "script", SUSPICIOUS, "It is a script that a double click runs.")                                                \
+    X(SHORTCUT, "shortcut", SUSPICIOUS, "It is a shortcut or settings file that runs or fetches something.")                   \
+    X(DISK_IMAGE, "disk-image", SUSPICIOUS, "It is a disk image: what is in it loses its mark of coming from outside.")        \
+    X(INSTALLER, "installer", SUSPICIOUS, "It installs software.")                                                             \
+    X(ONENOTE, "onenote", SUSPICIOUS, "It is a OneNote file, which can hold programs behind pictures.")                        \
+    X(HELP_FILE, "help-file", SUSPICIOUS, "It is a help file (CHM), which can run scripts.")                                   \
+    X(TYPE_MISMATCH, "type-mismatch", SUSPICIOUS, "It is not what its name or declared type says.")                            \
+    X(POLYGLOT, "polyglot", SUSPICIOUS, "It is two kinds of file at once.")                                                    \
+    X(DOUBLE_EXTENSION, "double-extension", SUSPICIOUS, "Its name ends like a document and then like a program.")              \
+    X(NAME_DECEPTIVE, "deceptive-name", SUSPICIOUS, "Its name has characters that turn or hide parts of it.")                  \
+    X(NAME_SEVERAL, "several-names", SUSPICIOUS, "It has more than one name; mail programs differ on which one they use.")     \
+    X(MACRO, "macro", SUSPICIOUS, "It holds macros.")                                                                          \
+    X(MACRO_AUTORUN, "macro-autorun", SUSPICIOUS, "It holds macros that run when it is opened.")                               \
+    X(MACRO_EXCEL4, "macro-excel4", SUSPICIOUS, "It holds Excel 4 macros.")                                                    \
+    X(EXTERNAL_TEMPLATE, "external-template", SUSPICIOUS, "It fetches a template or object from elsewhere when opened.")       \
+    X(DDE, "dde", SUSPICIOUS, "It holds a DDE link, which can start programs.")                                                \
+    X(EMBEDDED_OBJECT, "embedded-object", SUSPICIOUS, "It holds an embedded object (OLE).")                                    \
+    X(PDF_SCRIPT, "pdf-script", SUSPICIOUS, "The PDF runs JavaScript.")                                                        \
+    X(PDF_ACTION, "pdf-action", SUSPICIOUS, "The PDF starts programs, submits forms, or opens others by itself.")              \
+    X(PDF_EMBEDDED, "pdf-embedded", SUSPICIOUS, "The PDF holds other files.")                                                  \
+    X(HTML_SMUGGLING, "html-smuggling", SUSPICIOUS, "The page builds a file by script and saves it.")                          \
+    X(ACTIVE_PAGE, "active-page", SUSPICIOUS, "The page or picture (HTML, SVG, XML) runs scripts or sends forms.")             \
+    X(ARCHIVE_PATH, "archive-path", SUSPICIOUS, "The archive writes outside of its folder.")                                   \
+    X(ARCHIVE_SPECIAL, "archive-special", SUSPICIOUS, "The archive holds links or devices.")                                   \
+    X(AMBIGUOUS, "ambiguous", SUSPICIOUS, "Mail programs read this message in different ways and may show other attachments.") \
+    X(ENCRYPTED_FILE, "encrypted-file", ENCRYPTED, "It is encrypted; nobody but its owner can look into it.")                  \
+    X(ENCRYPTED_ENTRY, "encrypted-entry", ENCRYPTED, "It holds something that is encrypted.")                                  \
+    X(LIMIT_ENTRIES, "limit-entries", UNSCANNABLE, "It holds more files than are looked into.")                                \
+    X(LIMIT_DEPTH, "limit-depth", UNSCANNABLE, "It is nested more deeply than is looked into.")                                \
+    X(LIMIT_SIZE, "limit-size", UNSCANNABLE, "It unpacks to more than is looked into.")                                        \
+    X(LIMIT_TIME, "limit-time", UNSCANNABLE, "Looking into it took too long.")                                                 \
+    X(DAMAGED, "damaged", UNSCANNABLE, "It cannot be read to its end.")                                                        \
+    X(CRASHED, "crashed", UNSCANNABLE, "What reads such files broke on it.")                                                   \
+    X(SCANNER_LIMIT, "scanner-limit", UNSCANNABLE, "It is larger or deeper than the virus scanner looks into.")                \
+    X(SCANNER_DOWN, "scanner-down", UNSCANNED, "The virus scanner did not answer; it is tried again.")                         \
+    X(NO_SCANNER, "no-scanner", UNSCANNED, "No virus scanner is configured (scan.clamd).")
+enum finding {
+#define X(name, word, state, sentence) FINDING_##name,
+    FINDING_LIST(X)
+#undef X
+        FINDING_COUNT
+};
+#define FINDING_BIT(name) (UINT64_C(1) << FINDING_##name)
+const char *finding_text(unsigned finding);
+const char *finding_sentence(unsigned finding);
+/* The state that these findings make; clean when there are none. */
+enum object_state findings_state(uint64_t findings);
+/* The worse of two: clean, suspicious, encrypted, unscannable, unscanned, malicious. */
+enum object_state object_state_worse(enum object_state a, enum object_state b);
 
 #define TICKET_STATE_LIST(X)                                                                                                   \
     X(REVIEW, "review")                                                                                                        \
@@ -154,7 +211,9 @@ const char *factor_text(unsigned factor);
     X(RECOVERY_USED, "recovery-used", SECURITY, "Somebody signed in with a recovery code.")                                    \
     X(LOCKED_OUT, "locked-out", SECURITY, "An account is locked after failed sign-ins.")                                       \
     X(LOG_DAMAGED, "log-damaged", SECURITY, "The audit log does not fit its checkpoint.")                                      \
-    X(CLOCK, "clock-back", SECURITY, "The clock went back.")
+    X(CLOCK, "clock-back", SECURITY, "The clock went back.")                                                                   \
+    X(INFECTED, "infected", SECURITY, "Something that had been let in turned out to be malicious. It is closed now.")          \
+    X(ROOT_DESTROYED, "root-destroyed", EVERYBODY, "Something in quarantine was destroyed from the command line.")
 enum alarm_kind {
 #define X(name, text, told, sentence) ALARM_##name,
     ALARM_LIST(X)
