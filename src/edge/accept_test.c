@@ -96,7 +96,8 @@ static void a_letter_as_the_keeper_and_the_desk_see_it(void **state) {
     struct rig_record record;
     assert_reply(TO_SUPPORT, "X-Test: files\r\nSubject: x\r\n\r\n..dot\r\n.\r\n", "250 2.0.0 Accepted as ");
     assert_int_equal(rig_records(&rig, 0, &raw, &record), 1);
-    assert_int_equal(record.header.version, 2);
+    assert_int_equal(record.header.version, 3);
+    assert_int_equal(record.card.letter_digest.p[1], 2); /* as the inspector said it */
     assert_true(span_eq(record.header.queue, SPAN("support")));
     assert_int_equal(record.header.disposition, DISPOSITION_ACCEPT);
     assert_int_equal(record.header.trust, TRUST_VERIFIED);
@@ -208,9 +209,19 @@ static void what_is_not_taken_leaves_nothing(void **state) {
     assert_reply(TO_SUPPORT, "X-Test: rude\r\n\r\n.\r\n", "550 5.7.1 ");
     assert_reply(TO_SUPPORT, "X-Test: garbage\r\n\r\n.\r\n", "451 4.3.0 ");
     assert_reply(TO_SUPPORT, "X-Test: forged-facet\r\n\r\n.\r\n", "451 4.3.0 ");
+    assert_reply(TO_SUPPORT, "X-Test: page\r\nX-Test: two-pages\r\n\r\n.\r\n", "451 4.3.0 ");
     assert_reply(TO_SUPPORT, "bare\n\r\n.\r\n", "550 5.6.11 ");
     assert_int_equal(record_count(), 0);
     assert_int_equal(rig.edge.budget.used, 0);
+}
+
+static void a_formatted_letter_keeps_its_page(void **state) {
+    (void)state;
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(1 << 20);
+    struct rig_record record;
+    assert_reply(TO_SUPPORT, "X-Test: page\r\n\r\nx\r\n.\r\n", "250 2.0.0 Accepted as ");
+    assert_int_equal(rig_records(&rig, 0, &raw, &record), 1);
+    assert_facet(&record, FACET_HTML, 0, "<p>the page</p>");
 }
 
 static void without_a_key_nothing_is_taken(void **state) {
@@ -389,6 +400,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(cut_fields_are_not_in_the_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_large_letter_goes_the_same_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_taken_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_formatted_letter_keeps_its_page, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_key_nothing_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_inspectors_nothing_is_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_is_said_and_passes, set_up, tear_down),

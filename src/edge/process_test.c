@@ -76,6 +76,7 @@ enum sd_err inspect_on_judge(SD_UNUSED void *ctx, struct ipc_call *call, SD_UNUS
     assert_int_equal(put_unparsed_facets(&facets), SD_OK);
     inspect_judge_reply(call, &(struct inspect_judge_rep){.disposition = DISPOSITION_ACCEPT,
                                                           .smtp_reply = SPAN("250 2.0.0 Ok"),
+                                                          .digest = span_of(hash, sizeof hash),
                                                           .message_id_hash = span_of(hash, sizeof hash),
                                                           .facets = buf_span(&facets)});
     return SD_OK;

@@ -77,6 +77,10 @@ static void put_facets(struct span letter, struct inspect_judge_rep *rep, struct
         put_facet(facets, FACET_FILE, 1, SPAN("file one"));
         rep->attachments = 2;
     }
+    if (letter_says(letter, "page"))
+        put_facet(facets, FACET_HTML, 0, SPAN("<p>the page</p>"));
+    if (letter_says(letter, "two-pages"))
+        put_facet(facets, FACET_HTML, 0, SPAN("<p>another page</p>"));
     if (letter_says(letter, "forged-facet"))
         put_facet(facets, FACET_SOURCE, 0, SPAN("not the source"));
     if (letter_says(letter, "garbage"))
@@ -111,6 +115,7 @@ enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct insp
     struct inspect_judge_rep rep = {.disposition = DISPOSITION_ACCEPT,
                                     .trust = TRUST_VERIFIED,
                                     .state = OBJECT_CLEAN,
+                                    .digest = span_of(hash, sizeof hash),
                                     .smtp_reply = SPAN("250 2.0.0 Ok"),
                                     .verdict = SPAN("{}"),
                                     .prepend = SPAN("Authentication-Results: mx.sealdesk.example; none\r\n"),
