@@ -3,7 +3,7 @@ BUILD ?= build
 NINJA_FLAGS ?=
 SHELL := /bin/bash
 
-.PHONY: demo test deps build asan tsan adversary fuzz fuzz-auth bench bench-auth bench-keeper format lint install clean check-sources
+.PHONY: demo test deps build asan tsan adversary fuzz fuzz-auth bench bench-auth bench-keeper bench-inspect bench-preview format lint install clean check-sources
 
 build: deps
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null || { cat $(BUILD)/meson-logs/meson-log.txt; exit 1; }
@@ -46,6 +46,9 @@ bench-auth: build
 
 bench-keeper: build
 	@bench/keeper.sh $(BUILD)
+
+bench-inspect: build
+	@bench/inspect.sh $(BUILD)
 
 format:
 	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h')
