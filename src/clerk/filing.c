@@ -34,10 +34,18 @@ static uint64_t attachment_bytes(const struct record *record, const struct objec
     return 0;
 }
 
-static enum sd_err file_attachments(struct store *store, const struct record *record) {
+/* The keeper's word, the letter's first; what it says nothing about was not looked into. */
+static enum object_state next_state(struct ipc_list_iter *states) {
+    struct span state;
+    if (!ipc_list_next(states, &state) || state.n != 1 || state.p[0] > OBJECT_UNSCANNABLE)
+        return OBJECT_UNSCANNED;
+    return (enum object_state)state.p[0];
+}
+
+static enum sd_err file_attachments(struct store *store, const struct record *record, struct ipc_list_iter *states) {
     enum sd_err err = SD_OK;
     for (uint16_t i = 0; i < record->header.attachments && err == SD_OK; i++) {
-        struct attachment_row row = {.message = record->object, .index = i, .state = (enum object_state)record->header.state};
+        struct attachment_row row = {.message = record->object, .index = i, .state = next_state(states)};
         err = attachment_object_id(&record->object, i, &row.object);
         row.size_bytes = err ? 0 : attachment_bytes(record, &row.object);
         if (err == SD_OK)
@@ -82,12 +90,13 @@ static void take_findings(struct message_row *message, const struct cards_adopte
 
 enum sd_err file_record(struct store *store, const struct record *record, const struct cards_adopted_v1 *answer,
                         int64_t now_ms) {
+    struct ipc_list_iter states = ipc_list_start(answer->states);
     struct message_row message = {.object = record->object,
                                   .direction = DIRECTION_IN,
                                   .at_ms = record->header.received_ms,
                                   .trust = record->header.trust,
                                   .disposition = record->header.disposition,
-                                  .state = (enum object_state)record->header.state,
+                                  .state = next_state(&states),
                                   .attachments = record->header.attachments,
                                   .size_bytes = record->header.size_bytes};
     enum ticket_state state = (enum ticket_state)answer->ticket_state;
@@ -106,6 +115,6 @@ enum sd_err file_record(struct store *store, const struct record *record, const 
         return err == SD_ERR_EXISTS ? SD_OK : err;
     err = file_facets(store, record);
     if (err == SD_OK)
-        err = file_attachments(store, record);
+        err = file_attachments(store, record, &states);
     return err ? err : file_event(store, &message);
 }

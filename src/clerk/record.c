@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define RECORD_VERSION 2 /* cards.def; what differs is in the card that only the keeper opens */
+#define RECORD_VERSION 3 /* cards.def; what differs is in the card that only the keeper opens */
 #define RECORD_VERSION_BEFORE 1
 #define SEALED_MAX ((size_t)40 * 1024 * 1024) /* cards.def: sealed_facet */
 #define SEALED_CARD_MAX (SEALED_MAX + 64)     /* and the fields around it */
@@ -31,17 +31,24 @@ static enum sd_err is_attachment(const struct record *record, const struct objec
     return SD_OK;
 }
 
-/* Files belong to attachments and all else to the letter: nothing may be filed under another letter's name. */
+/* Facets that a letter has when it comes in. */
+#define FACETS_OF_LETTER                                                                                                       \
+    (1U << FACET_HEAD | 1U << FACET_TEXT | 1U << FACET_HTML | 1U << FACET_WORDS | 1U << FACET_SOURCE | 1U << FACET_ENVELOPE)
+
+/* Files belong to attachments and all else, each once, to the letter: nothing may be filed under another letter's name. */
 static enum sd_err check_facets(const struct record *record) {
     struct facet_walk walk = facet_walk_start(record);
     struct record_facet f;
+    unsigned left = FACETS_OF_LETTER;
     while (facet_walk_next(&walk, &f)) {
         bool fits = false;
         enum sd_err err = SD_OK;
         if (f.facet == FACET_FILE)
             err = is_attachment(record, &f.object, &fits);
-        else
-            fits = of_letter(record, &f.object) && f.facet >= FACET_HEAD && f.facet < FACET_FILE && f.facet != FACET_RECEIPT;
+        else if ((unsigned)f.facet < 32) {
+            fits = of_letter(record, &f.object) && left >> f.facet & 1;
+            left &= ~(1U << f.facet);
+        }
         if (err || !fits || f.sealed.n == 0)
             return err ? err : SD_ERR_PARSE;
     }

@@ -22,6 +22,8 @@ struct test_letter {
     uint16_t files;  /* attachments */
     size_t bytes;    /* of the sealed source; 0: a few */
     uint8_t version; /* 0: the present one */
+    bool html;       /* with a sanitised page */
+    uint8_t twice;   /* a facet that comes twice; 0: none */
 };
 
 static inline void put_sealed(struct buf *facets, const struct object_id *object, enum facet facet, struct span sealed) {
@@ -38,6 +40,10 @@ static inline void put_facets(struct buf *facets, const struct test_letter *lett
     buf_fill(&source, (uint8_t)letter->n, letter->bytes ? letter->bytes : 40);
     put_sealed(facets, object, FACET_HEAD, SPAN("\001\003\0\0\0\0\0\0\0head"));
     put_sealed(facets, object, FACET_SOURCE, buf_span(&source));
+    if (letter->html)
+        put_sealed(facets, object, FACET_HTML, SPAN("sealed page"));
+    if (letter->twice)
+        put_sealed(facets, object, (enum facet)letter->twice, SPAN("once more"));
     for (uint16_t i = 0; i < letter->files; i++) {
         struct object_id file;
         assert_int_equal(attachment_object_id(object, i, &file), SD_OK);
@@ -50,7 +56,7 @@ static inline void put_record(struct buf *to, const struct test_letter *letter) 
     struct object_id object = test_object_id(letter->n);
     uint8_t key[16];
     memset(key, letter->key, sizeof key);
-    struct cards_intake_header_v1 header = {.version = letter->version ? letter->version : 2,
+    struct cards_intake_header_v1 header = {.version = letter->version ? letter->version : 3,
                                             .object = object_id_span(&object),
                                             .key_id = span_of(key, sizeof key),
                                             .queue = SPAN("support"),
@@ -136,12 +142,27 @@ static inline unsigned fake_number(struct span header_bytes) {
 #define FAKE_DISPOSITION 4
 #define FAKE_SIGNALS 0x1003
 
+/* Of letter n and its attachments: not the edge's word, which is clean. Of letter 7 the keeper says nothing. */
+static inline enum object_state fake_state(unsigned n, unsigned item) {
+    return n == 7 ? OBJECT_UNSCANNED : (enum object_state)((n + item) % (OBJECT_UNSCANNABLE + 1));
+}
+
+static inline struct ipc_list fake_states(unsigned n, struct buf *raw) {
+    struct ipc_list list = {0};
+    for (unsigned i = 0; i <= n % 3 && n != 7; i++) {
+        uint8_t state = (uint8_t)fake_state(n, i);
+        ipc_list_add(&list, raw, span_of(&state, 1));
+    }
+    return list;
+}
+
 static inline void fake_adopt_one(struct fake_keeper *k, unsigned n, struct ipc_list *results, struct buf *raw) {
     struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct object_id object = test_object_id(n);
     struct ticket_id ticket = test_ticket_id(k->one_ticket ? 1 : n);
     bool refused = n == k->refuse && n;
     uint8_t tag[16] = {(uint8_t)n}; /* of letter 0: none */
+    struct buf states SD_CLEANUP(buf_free) = buf_new(1024);
     struct cards_adopted_v1 answer = {.object = object_id_span(&object),
                                       .outcome = refused         ? ADOPT_REFUSED
                                                  : k->adopted[n] ? ADOPT_ALREADY
@@ -156,7 +177,8 @@ static inline void fake_adopt_one(struct fake_keeper *k, unsigned n, struct ipc_
                                       .known_since_ms = n ? 500 : 0,
                                       .domain_tag = span_of(tag, sizeof tag),
                                       .as_customer = n % 2 == 1,
-                                      .encrypted = n % 2 == 0};
+                                      .encrypted = n % 2 == 0,
+                                      .states = fake_states(n, &states)};
     if (k->adopted[n])
         atomic_fetch_add(&k->already, 1);
     k->adopted[n] = !refused;

@@ -82,6 +82,7 @@ static void expect_filed(unsigned from, unsigned to) {
         assert_int_equal(message.at_ms, 1000 + n);
         assert_int_equal(message.trust, 2);
         expect_findings(&message, n);
+        assert_int_equal(message.state, fake_state(n, 0));
         assert_int_equal(facet_get(store, &object, FACET_SOURCE, &source), SD_OK);
         assert_int_equal(source.p[0], (uint8_t)n);
         assert_int_equal(attachment_list(store, &object, arena, &files, &count), SD_OK);
@@ -89,6 +90,7 @@ static void expect_filed(unsigned from, unsigned to) {
         for (size_t i = 0; i < count; i++) {
             buf_reset(&source);
             assert_int_equal(files[i].size_bytes, 7);
+            assert_int_equal(files[i].state, fake_state(n, (unsigned)i + 1));
             assert_int_equal(facet_get(store, &files[i].object, FACET_FILE, &source), SD_OK);
         }
         assert_int_equal(event_list(store, &message.ticket, LIMIT_LIST_ITEMS, arena, &events, &count), SD_OK);
@@ -253,6 +255,35 @@ static void refused_and_unreadable_records_are_kept(SD_UNUSED void **state) {
     store_close(&store);
 }
 
+static void file_one(const struct test_letter *letter) {
+    struct buf body SD_CLEANUP(buf_free) = buf_new(TEST_RECORD_MAX), frame SD_CLEANUP(buf_free) = buf_new(TEST_RECORD_MAX);
+    put_record(&body, letter);
+    put_frame(&frame, buf_span(&body));
+    append_segment(&dir, 1, buf_span(&frame));
+    assert_int_equal(run_clerk(), SD_OK);
+}
+
+/* A page is a facet like others; what comes twice, or is not made by an edge, is no record of a letter. */
+static void facets_of_a_letter(SD_UNUSED void **state) {
+    struct buf page SD_CLEANUP(buf_free) = buf_new(100);
+    struct object_id one = test_object_id(1);
+    file_one(&(struct test_letter){.n = 1, .files = 1, .html = true});
+    assert_int_equal(set_aside_rows(), 0);
+    expect_filed(1, 1);
+    struct store *store = test_store_open(&dir);
+    assert_int_equal(facet_get(store, &one, FACET_HTML, &page), SD_OK);
+    assert_true(span_eq(buf_span(&page), SPAN("sealed page")));
+    store_close(&store);
+    file_one(&(struct test_letter){.n = 3, .html = true, .twice = FACET_HTML});
+    file_one(&(struct test_letter){.n = 6, .twice = FACET_SOURCE});
+    file_one(&(struct test_letter){.n = 9, .twice = FACET_PREVIEW});
+    file_one(&(struct test_letter){.n = 12, .twice = FACET_RECEIPT});
+    file_one(&(struct test_letter){.n = 15, .twice = 200});
+    assert_int_equal(set_aside_rows(), 5);
+    file_one(&(struct test_letter){.n = 18, .version = 4}); /* of a later edge */
+    assert_int_equal(set_aside_rows(), 6);
+}
+
 /* A question that the keeper cannot take: its records are asked about one by one. */
 static void one_record_cannot_stop_the_others(SD_UNUSED void **state) {
     keeper.choke = 5;
@@ -379,6 +410,7 @@ int main(void) {
         CASE(damage_in_the_middle),
         CASE(damage_at_the_end),
         CASE(refused_and_unreadable_records_are_kept),
+        CASE(facets_of_a_letter),
         CASE(one_record_cannot_stop_the_others),
         CASE(keeper_away),
         CASE(crash_between_adoption_and_commit),

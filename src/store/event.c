@@ -30,7 +30,7 @@ enum sd_err event_add(struct store *store, const struct ticket_id *ticket, const
 static struct event_row read_row(struct query *q, struct arena *arena) {
     struct event_row row = {
         .at_ms = col_int(q, 0),
-        .kind = (enum event_kind)col_range(q, 1, EVENT_RECEIVED, EVENT_CHECK),
+        .kind = (enum event_kind)col_range(q, 1, EVENT_RECEIVED, EVENT_KIND_LAST),
         .actor = col_copy(q, 2, arena),
         .detail = col_copy(q, 3, arena),
         .has_object = !col_is_null(q, 4),

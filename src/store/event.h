@@ -6,7 +6,10 @@
 
 #include "store/store.h"
 
-/* name, number in stored data (never changes its meaning), text */
+/*
+ * name, number in stored data (never changes its meaning), text. Detail of RELEASED: "letter", or "attachment 1" and so on; of
+ * VERDICT: the word of the letter's state as it is now (core/ipc/states.h). SPAM and NOT_SPAM: so a person decided (learn.h).
+ */
 #define EVENT_KIND_LIST(X)                                                                                                     \
     X(RECEIVED, 1, "received")                                                                                                 \
     X(QUEUED, 2, "queued")                                                                                                     \
@@ -14,7 +17,12 @@
     X(DEFERRED, 4, "deferred")                                                                                                 \
     X(FAILED, 5, "failed")                                                                                                     \
     X(CHANGED, 6, "changed")                                                                                                   \
-    X(CHECK, 7, "check")
+    X(CHECK, 7, "check")                                                                                                       \
+    X(RELEASED, 8, "released")                                                                                                 \
+    X(VERDICT, 9, "verdict")                                                                                                   \
+    X(SPAM, 10, "spam")                                                                                                        \
+    X(NOT_SPAM, 11, "not-spam")
+#define EVENT_KIND_LAST EVENT_NOT_SPAM
 enum event_kind {
 #define X(name, number, text) EVENT_##name = number,
     EVENT_KIND_LIST(X)

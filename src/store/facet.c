@@ -41,6 +41,17 @@ enum sd_err facet_get(struct store *store, const struct object_id *object, enum 
     return err ? err : buf_err(to);
 }
 
+enum sd_err facet_exists(struct store *store, const struct object_id *object, enum facet facet, bool *ret) {
+    struct query q = query(store, "SELECT 1 FROM facet_chunk WHERE object = ? AND facet = ? LIMIT 1");
+    bind_blob(&q, object_id_span(object));
+    bind_int(&q, facet);
+    bool found = query_next(&q);
+    enum sd_err err = query_end(&q);
+    if (err == SD_OK)
+        *ret = found;
+    return err;
+}
+
 enum sd_err receipt_add(struct store *store, const struct object_id *object, struct span sealed) {
     if (sealed.n > LIMIT_STORE_ROW_BYTES)
         return SD_ERR_LIMIT;

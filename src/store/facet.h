@@ -12,6 +12,8 @@ enum sd_err facet_put(struct store *store, const struct object_id *object, enum 
 /* Appends to `to`, whose maximum bounds it (SD_ERR_LIMIT). SD_ERR_NOTFOUND. */
 enum sd_err facet_get(struct store *store, const struct object_id *object, enum facet facet, struct buf *to) SD_MUST_CHECK;
 
+enum sd_err facet_exists(struct store *store, const struct object_id *object, enum facet facet, bool *ret) SD_MUST_CHECK;
+
 /* One cards_receipt_v1, sealed (FACET_RECEIPT), per delivery attempt and recipient. */
 enum sd_err receipt_add(struct store *store, const struct object_id *object, struct span sealed) SD_MUST_CHECK;
 /* Oldest first; the newest RECEIPTS_MAX. */

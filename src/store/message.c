@@ -142,6 +142,13 @@ enum sd_err message_list(struct store *store, const struct ticket_id *ticket, co
     return err;
 }
 
+enum sd_err message_set_state(struct store *store, const struct object_id *object, enum object_state state) {
+    struct query q = change(store, "UPDATE message SET state = ? WHERE object = ?");
+    bind_int(&q, state);
+    bind_blob(&q, object_id_span(object));
+    return query_change_one(&q);
+}
+
 /* ---- attachments ---- */
 
 #define ATTACHMENT_COLUMNS "SELECT object, message, place, size_bytes, state FROM attachment "
@@ -198,4 +205,11 @@ enum sd_err attachment_list(struct store *store, const struct object_id *message
         *ret_count = count;
     }
     return err;
+}
+
+enum sd_err attachment_set_state(struct store *store, const struct object_id *object, enum object_state state) {
+    struct query q = change(store, "UPDATE attachment SET state = ? WHERE object = ?");
+    bind_int(&q, state);
+    bind_blob(&q, object_id_span(object));
+    return query_change_one(&q);
 }

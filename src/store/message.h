@@ -46,6 +46,9 @@ enum sd_err message_get(struct store *store, const struct object_id *object, str
 enum sd_err message_list(struct store *store, const struct ticket_id *ticket, const struct message_row *after, size_t limit,
                          struct arena *arena, struct message_row **ret_rows, size_t *ret_count) SD_MUST_CHECK;
 
+/* What was found in it later: for display, the keeper has its own. SD_ERR_NOTFOUND. */
+enum sd_err message_set_state(struct store *store, const struct object_id *object, enum object_state state) SD_MUST_CHECK;
+
 struct attachment_row {
     struct object_id object; /* attachment_object_id() of message and index */
     struct object_id message;
@@ -59,5 +62,7 @@ enum sd_err attachment_get(struct store *store, const struct object_id *object,
 /* By index; at most LIMIT_ATTACHMENTS. */
 enum sd_err attachment_list(struct store *store, const struct object_id *message, struct arena *arena,
                             struct attachment_row **ret_rows, size_t *ret_count) SD_MUST_CHECK;
+/* As message_set_state. */
+enum sd_err attachment_set_state(struct store *store, const struct object_id *object, enum object_state state) SD_MUST_CHECK;
 
 #endif

@@ -4,7 +4,7 @@
 
 /* A later version is one more step behind the others, never an edit: the hash of what is in the file must match, and a new
  * file is made by the same steps as an old one is brought up to date. */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define SCHEMA_BYTES_MAX ((size_t)64 * 1024)
 
 static const char version_1[] =
@@ -71,6 +71,16 @@ static const char version_2[] =
 /* For display: what a category opens and to whom is the keeper's business. */
 static const char version_3[] = "ALTER TABLE ticket ADD COLUMN category INTEGER NOT NULL DEFAULT 0;";
 
+/* Pictures of attachments (preview.h), and how far the spam filter has learned (learn.h): of all events it looks at few. */
+static const char version_4[] =
+    "CREATE TABLE preview (object BLOB NOT NULL PRIMARY KEY REFERENCES attachment (object), warrant BLOB NOT NULL,"
+    " state INTEGER NOT NULL, sealing INTEGER NOT NULL, reason TEXT, asked_ms INTEGER NOT NULL, done_ms INTEGER NOT NULL,"
+    " pages INTEGER NOT NULL);"
+    "CREATE INDEX preview_by_time ON preview (state, asked_ms);"
+
+    "CREATE TABLE learn_position (one INTEGER NOT NULL PRIMARY KEY, event INTEGER NOT NULL);"
+    "CREATE INDEX event_of_spam ON event (sequence) WHERE kind IN (10, 11);";
+
 static const struct {
     const char *sql;
     const char *version;
@@ -78,6 +88,7 @@ static const struct {
     {version_1, "PRAGMA user_version = 1"},
     {version_2, "PRAGMA user_version = 2"},
     {version_3, "PRAGMA user_version = 3"},
+    {version_4, "PRAGMA user_version = 4"},
 };
 
 static enum sd_err read_version(sqlite3 *db, int *ret) {

@@ -1,7 +1,7 @@
 /*
  * store.h - the store: one SQLite file (WAL, synchronous=FULL) in a directory that clerk, courier and desk share. What is in it
  * is sealed or is no content: ids, times, sizes, states, queues, verdicts, staff ids. A file per noun beside this one:
- * ticket.h, message.h, facet.h, outbound.h, event.h, idempotency.h, position.h, setaside.h, remove.h.
+ * ticket.h, message.h, facet.h, outbound.h, event.h, idempotency.h, position.h, setaside.h, preview.h, learn.h, remove.h.
  *
  * A struct store is one connection: one thread at a time; a process with many threads opens several. Reading needs no
  * transaction (each call sees one state of the store; store_read makes several calls see the same). Every function that changes

@@ -205,7 +205,7 @@ static void a_later_version_is_not_touched(SD_UNUSED void **state) {
     struct store *store = NULL;
     (void)snprintf(path, sizeof path, "%s/store.db", dir.store);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "CREATE TABLE later (x); PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE later (x); PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     assert_int_equal(store_open(dir.store, &store), SD_ERR_CONFIG);
     assert_null(store);

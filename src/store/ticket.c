@@ -296,6 +296,18 @@ enum sd_err ticket_file_category(struct store *store, const struct ticket_id *id
     return query_run(&q);
 }
 
+enum sd_err ticket_file_state(struct store *store, const struct ticket_id *id, enum ticket_state state, int64_t now_ms) {
+    struct query q = change(store, "UPDATE ticket SET state = ?, revision = revision + 1,"
+                                   " updated_ms = CASE WHEN updated_ms < ? THEN ? ELSE updated_ms END"
+                                   " WHERE id = ? AND state <> ?");
+    bind_int(&q, state);
+    bind_int(&q, now_ms);
+    bind_int(&q, now_ms);
+    bind_blob(&q, ticket_id_span(id));
+    bind_int(&q, state);
+    return query_run(&q);
+}
+
 enum sd_err ticket_ensure(struct store *store, const struct ticket_id *id, struct span queue, enum ticket_state state,
                           const struct object_id *first, int64_t now_ms) {
     enum sd_err err = exists(store, id);

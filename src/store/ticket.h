@@ -73,6 +73,10 @@ enum sd_err ticket_set_category(struct store *store, const struct ticket_id *id,
 /* The keeper's word on it when a letter is filed: no change of a person's, so no revision is waited for. */
 enum sd_err ticket_file_category(struct store *store, const struct ticket_id *id, enum category category) SD_MUST_CHECK;
 
+/* The same about its state: when a letter was released from quarantine, say. */
+enum sd_err ticket_file_state(struct store *store, const struct ticket_id *id, enum ticket_state state,
+                              int64_t now_ms) SD_MUST_CHECK;
+
 /* Makes the ticket, still without messages, unless it is there; then its queue becomes the one given, which is the keeper's
  * word. message_add (message.h) counts messages and sets the state. */
 enum sd_err ticket_ensure(struct store *store, const struct ticket_id *id, struct span queue, enum ticket_state state,
