@@ -18,14 +18,17 @@ bool access_parse(int argc, char **argv, bool own_word, struct access_options *o
                                             {"from", 1, NULL, 'F'},
                                             {"until", 1, NULL, 'X'},
                                             {"uses", 1, NULL, 'N'},
+                                            {"break-glass", 1, NULL, 'B'},
+                                            {"note", 1, NULL, 'O'},
                                             {"deny", 0, NULL, 'D'},
                                             {"live", 0, NULL, 'L'},
                                             {0}};
     const struct {
         int letter;
         const char **to;
-    } texts[] = {{'P', &o->person}, {'V', &o->verbs},   {'Q', &o->queue}, {'C', &o->categories}, {'T', &o->ticket},
-                 {'R', &o->reason}, {'U', &o->purpose}, {'F', &o->from},  {'X', &o->until},      {'N', &o->uses}};
+    } texts[] = {{'P', &o->person}, {'V', &o->verbs},  {'Q', &o->queue},       {'C', &o->categories},
+                 {'T', &o->ticket}, {'R', &o->reason}, {'U', &o->purpose},     {'F', &o->from},
+                 {'X', &o->until},  {'N', &o->uses},   {'B', &o->break_glass}, {'O', &o->note}};
     int option;
     optind = 1;
     while ((option = getopt_long(argc, argv, COMMON_SHORT, options, NULL)) != -1) {

@@ -13,6 +13,7 @@ struct access_options {
     const char *person, *verbs, *queue, *categories, *ticket, *reason, *purpose;
     const char *from, *until; /* RFC 3339, or "+8h", "+30m", "+7d" from now */
     const char *uses;
+    const char *break_glass, *note;
     bool deny, live;
     char **words; /* what is no option: after the command and its own word */
     int word_count;

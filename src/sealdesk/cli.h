@@ -46,6 +46,8 @@ int cmd_token(int argc, char **argv);
 int cmd_warrant(int argc, char **argv);
 int cmd_alarm(int argc, char **argv);
 int cmd_session(int argc, char **argv);
+int cmd_quarantine(int argc, char **argv);
+int cmd_incident(int argc, char **argv);
 
 /* Options that most commands have: -c CONF, -o key=value …, --json. Others are left to the caller. */
 #define OVERRIDES_MAX 64
@@ -118,6 +120,9 @@ void print_grant(struct span line);
 void print_token(struct span line);
 void print_warrant(struct span line);
 void print_alarm(struct span line);
+void print_held(struct span line);
+void print_custody(struct span line);
+void print_incident(struct span line);
 /* Lines of JSON as they are with --json, else by `print`. */
 void print_lines(struct ipc_list list, bool json, void (*print)(struct span line));
 

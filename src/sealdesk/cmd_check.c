@@ -3,6 +3,7 @@
 
 #include "core/json_out.h"
 #include "sealdesk/gates.h"
+#include "sealdesk/scan_check.h"
 #include "sealdesk/settings_check.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void warn_all(const struct settings *settings, FILE *to) {
     warn_swap(to);
     gates_warn(settings, to);
     settings_warn_keys(settings, to);
+    scan_warn(settings, to);
     if (!*settings_text(settings, "smtp.tls_cert"))
         (void)fprintf(to, "smtp.tls_cert is not set: senders cannot encrypt\n");
 }

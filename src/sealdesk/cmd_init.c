@@ -212,6 +212,17 @@ static enum sd_err make_folders(const struct init_options *o) {
     return SD_OK;
 }
 
+#define CLAMD_SOCKET "/run/clamav/clamd.ctl" /* where Debian's clamav-daemon has it */
+
+static void put_scanner(struct buf *to) {
+    struct stat st;
+    bool there = stat(CLAMD_SOCKET, &st) == 0 && S_ISSOCK(st.st_mode);
+    buf_text(to, "\n# Attachments are opened after a virus scanner has looked into them, and never before.\nscan {\n");
+    if (!there)
+        buf_text(to, "    # apt install clamav-daemon, then remove the # below. Until then every attachment stays closed.\n");
+    buf_printf(to, "    %sclamd = \"unix:%s\"\n}\n", there ? "" : "# ", CLAMD_SOCKET);
+}
+
 static void put_conf(const struct init_options *o, struct buf *to) {
     buf_printf(to,
                "# Sealdesk. `sealdesk check --keys` lists every key; `sealdesk check -c` this file.\n\n"
@@ -228,6 +239,7 @@ static void put_conf(const struct init_options *o, struct buf *to) {
     }
     if (o->queue_count == 0)
         buf_printf(to, "\nqueue \"support\" {\n    address = \"support@%s\"\n}\n", o->domains[0]);
+    put_scanner(to);
     gates_put_conf(to);
 }
 

@@ -49,6 +49,12 @@ static const struct {
      "list -c CONF [--live] | issue --purpose export|rescan|index --until T [--uses N] ticket N|queue Q | revoke ID",
      "what processes may open without a person"},
     {"alarm", cmd_alarm, "list -c CONF [--json]", "what people were told at once"},
+    {"quarantine", cmd_quarantine,
+     "list -c CONF [--json] | show ID -c CONF [--json] | release ID --reason R -c CONF | destroy ID --break-glass REASON -c "
+     "CONF",
+     "what is held: why, letting it out, destroying it"},
+    {"incident", cmd_incident, "list -c CONF [--json] | close NUMBER --note N -c CONF",
+     "what turned out to be malicious after it was let in, and who opened it"},
     {"demo", cmd_demo, "[--once] [--json] [DIR]", "a short true story on this machine"},
 };
 

@@ -1,4 +1,4 @@
-/* print_json.h - what the commands that print the keeper's JSON lines for people share; print*.c only. */
+/* print_json.h - what the commands that read the keeper's JSON lines and print them for people share. */
 #ifndef SD_SEALDESK_PRINT_JSON_H
 #define SD_SEALDESK_PRINT_JSON_H
 

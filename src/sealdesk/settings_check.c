@@ -113,7 +113,7 @@ static unsigned check_words(const struct settings *s, FILE *to) {
 
 unsigned settings_check(const struct settings *s, FILE *to) {
     unsigned n = check_resolvers(s, to) + check_words(s, to) + settings_check_senders(s, to) + settings_check_keys(s, to) +
-                 settings_check_log(s, to);
+                 settings_check_log(s, to) + settings_check_scan(s, to);
     bool smtp_public, desk_public;
     if (!*settings_text(s, "main.hostname"))
         n += settings_problem(to, "main.hostname is empty: name this server as the world knows it");

@@ -12,6 +12,9 @@ unsigned settings_check_senders(const struct settings *s, FILE *to);
 /* settings_log.c: section log. */
 unsigned settings_check_log(const struct settings *s, FILE *to);
 
+/* settings_scan.c: sections scan and preview. */
+unsigned settings_check_scan(const struct settings *s, FILE *to);
+
 /* The root and backups (settings_keys.c): problems, their count; and what is only odd. */
 unsigned settings_check_keys(const struct settings *s, FILE *to);
 void settings_warn_keys(const struct settings *s, FILE *to);

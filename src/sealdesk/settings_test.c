@@ -142,6 +142,46 @@ static void every_element_about_senders_is_read(SD_UNUSED void **state) {
     assert_int_equal(problems("upstream.addresses=192.0.2.1/24"), 2); /* and there is no upstream.id */
 }
 
+static void values_about_attachments_have_words_and_ranges(SD_UNUSED void **state) {
+    static const char *const right[] = {"scan.clamd=unix:/run/clamav/clamd.ctl",
+                                        "scan.when_down=tempfail",
+                                        "scan.malicious=reject",
+                                        "scan.rspamd=tcp:127.0.0.1:11333",
+                                        "scan.rspamd_controller=unix:/run/x",
+                                        "scan.settle_seconds=0",
+                                        "scan.retro_days=0",
+                                        "scan.signatures=",
+                                        "preview.max_pages=500",
+                                        "preview.pixels=4000"};
+    static const char *const wrong[] = {"scan.clamd=/run/clamav/clamd.ctl",
+                                        "scan.clamd=tcp:127.0.0.1:3310",
+                                        "scan.when_down=open",
+                                        "scan.when_down=",
+                                        "scan.malicious=accept",
+                                        "scan.rspamd=127.0.0.1:11333",
+                                        "scan.rspamd=tls:127.0.0.1:11333",
+                                        "scan.rspamd_controller=tcp:127.0.0.1",
+                                        "scan.rspamd_password_file=/etc/hostname", /* without the controller */
+                                        "scan.signatures=clamav",
+                                        "scan.clamd_conf=clamd.conf",
+                                        "scan.connections=0",
+                                        "scan.timeout_seconds=0",
+                                        "scan.entries=0",
+                                        "scan.depth=101",
+                                        "scan.unpacked_bytes=1048575",
+                                        "scan.ratio=0",
+                                        "scan.file_seconds=301",
+                                        "scan.retro_days=3651",
+                                        "scan.settle_seconds=86401",
+                                        "preview.max_pages=501",
+                                        "preview.seconds=0",
+                                        "preview.pixels=4001"};
+    for (size_t i = 0; i < SD_COUNT(right); i++)
+        assert_int_equal(problems(right[i]), 0);
+    for (size_t i = 0; i < SD_COUNT(wrong); i++)
+        assert_int_equal(problems(wrong[i]), 1);
+}
+
 /* Two lists say the defaults of the gates, and a new file writes them out: all three are the same. */
 static void gates_have_one_default(SD_UNUSED void **state) {
     struct settings *s = NULL, *written = NULL;
@@ -205,6 +245,7 @@ int main(void) {
                                        cmocka_unit_test(wrong_files_are_refused),
                                        cmocka_unit_test(the_check_sees_what_does_not_fit),
                                        cmocka_unit_test(every_element_about_senders_is_read),
+                                       cmocka_unit_test(values_about_attachments_have_words_and_ranges),
                                        cmocka_unit_test(gates_have_one_default),
                                        cmocka_unit_test(gates_that_let_forgeries_in_are_named),
                                        cmocka_unit_test(the_table_says_who_may)};
