@@ -381,6 +381,16 @@ static enum sd_err restrict_files(int ruleset) {
     return rc == 0 ? SD_OK : SD_ERR_IO;
 }
 
+enum sd_err sandbox_no_files(void) {
+    const struct sandbox_spec nothing = {.landlock_abi_max = UINT16_MAX};
+    struct what what = {0};
+    int ruleset = -1;
+    enum sd_err err = no_dumps();
+    err = err ? err : landlock_prepare(&nothing, &what, &ruleset);
+    err = err ? err : restrict_files(ruleset);
+    return err == SD_OK && what.landlock_abi == 0 ? SD_ERR_UNSUPPORTED : err;
+}
+
 enum sd_err sandbox_enter(const struct sandbox_spec *spec, struct buf *report, const char **ret_data_dir) {
     struct what what = {0};
     int ruleset = -1;

@@ -44,6 +44,10 @@ struct sandbox_spec {
 /* Only the system calls, for a helper process of a role (aside.h) that has no thread yet: base calls and these. */
 enum sd_err sandbox_calls_only(unsigned calls) SD_MUST_CHECK;
 
+/* For a helper process, too: no file can be opened by it any more; what is open stays open. Before sandbox_calls_only().
+ * SD_ERR_UNSUPPORTED: this kernel has no Landlock. */
+enum sd_err sandbox_no_files(void) SD_MUST_CHECK;
+
 /* Appends the report as JSON: {"user":…,"root":…,"network":…,"files":…,"calls":…,"missing":[…]}. After success, files are found
  * below *ret_data_dir: "" when the root was changed to the data directory. */
 enum sd_err sandbox_enter(const struct sandbox_spec *spec, struct buf *report, const char **ret_data_dir) SD_MUST_CHECK;

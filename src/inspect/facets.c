@@ -5,11 +5,9 @@
 #include "core/json_out.h"
 #include "crypt/crypt.h"
 #include "crypt/seal.h"
+#include "inspect/attachments.h"
 
-/* What attachments of one letter may hold together: one that is itself a message is listed, and so is what it holds. More stays
- * in the source and flags the mail, as do attachments beyond LIMIT_ATTACHMENTS: nested messages would multiply 25 MiB by 20. */
-#define FILES_BYTES (2 * LIMIT_MESSAGE_BYTES)
-#define BUNDLE_BYTES (FILES_BYTES + (size_t)4 * 1024 * 1024) /* text, head card, frames */
+#define BUNDLE_BYTES (ATTACHMENTS_BYTES + (size_t)4 * 1024 * 1024) /* text, head card, frames */
 
 struct span lower_case(struct span s, struct arena *arena) {
     struct span copy = arena_span(arena, s);
@@ -151,52 +149,41 @@ static enum sd_err put_text(const struct mail_message *m, struct letter_facets *
     return err;
 }
 
-/* Why a file is not listed: there are too many, or they hold too much. */
-static bool no_room(const struct letter_facets *f, const uint64_t *sizes, size_t more) {
-    uint64_t total = more;
-    for (size_t i = 0; i < f->attachments; i++)
-        total += sizes[i];
-    return f->attachments == LIMIT_ATTACHMENTS || total > FILES_BYTES;
-}
-
-static enum sd_err put_file(const struct mail_part *part, struct letter_facets *f, uint64_t *sizes) {
-    struct buf content SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
-    enum sd_err err = mail_decode_body(part, &content, &f->ambiguities);
-    if (err)
-        return err;
-    sizes[f->attachments] = content.n;
-    put_facet(&f->bundle, FACET_FILE, f->attachments++, buf_span(&content));
+static enum sd_err put_file(void *ctx, const struct attachment *attachment) {
+    struct letter_facets *f = ctx;
+    f->sizes[f->attachments] = attachment->content.n;
+    put_facet(&f->bundle, FACET_FILE, f->attachments, attachment->content);
+    f->file_at[f->attachments++] = f->bundle.n - attachment->content.n; /* it is the card's last field */
     return buf_err(&f->bundle);
 }
 
-static enum sd_err put_files(const struct mail_message *m, struct letter_facets *f, uint64_t *sizes) {
-    enum sd_err err = SD_OK;
-    for (size_t i = 0; i < m->part_count && err == SD_OK; i++) {
-        const struct mail_part *part = &m->parts[i];
-        if (!part->is_attachment || part->is_multipart)
-            continue;
-        if (no_room(f, sizes, part->body.n)) {
-            f->ambiguities |= (mail_ambiguities)1 << MAIL_AMBIGUITY_PARTS_TOO_MANY;
-            break;
-        }
-        err = put_file(part, f, sizes);
-    }
+enum sd_err facets_of_files(const struct mail_message *m, struct letter_facets *ret) {
+    struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
+    enum sd_err err = attachments_each(m, &f.ambiguities, put_file, &f);
+    if (err)
+        buf_free(&f.bundle);
+    else
+        *ret = f;
     return err;
 }
 
-enum sd_err facets_make(const struct mail_message *message, const struct auth_policy *policy, struct auth_judgement *judgement,
-                        struct letter_facets *ret) {
+void facets_parts(const struct letter_facets *facets, struct letter_parts *parts) {
+    struct span bundle = buf_span(&facets->bundle);
+    parts->count = facets->attachments;
+    for (size_t i = 0; i < facets->attachments; i++)
+        parts->files[i] = span_sub(bundle, facets->file_at[i], facets->sizes[i]);
+}
+
+enum sd_err facets_begin(const struct mail_message *message, const struct auth_policy *policy, struct auth_judgement *judgement,
+                         struct letter_facets *ret) {
     struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
-    uint64_t sizes[LIMIT_ATTACHMENTS] = {0};
     enum sd_err err = put_text(message, &f);
     if (err == SD_OK)
-        err = put_files(message, &f, sizes);
+        err = attachments_each(message, &f.ambiguities, put_file, &f);
     if (err == SD_OK)
         err = auth_found_later(judgement, f.ambiguities, policy, message->arena);
     if (err == SD_OK)
         err = look_at_links(message, policy, judgement);
-    if (err == SD_OK)
-        put_head(message, policy, judgement, sizes, f.attachments, &f.bundle);
     if (err == SD_OK)
         err = buf_err(&f.bundle);
     if (err)
@@ -204,6 +191,12 @@ enum sd_err facets_make(const struct mail_message *message, const struct auth_po
     else
         *ret = f;
     return err;
+}
+
+enum sd_err facets_finish(const struct mail_message *message, const struct auth_policy *policy,
+                          const struct auth_judgement *judgement, struct letter_facets *facets) {
+    put_head(message, policy, judgement, facets->sizes, facets->attachments, &facets->bundle);
+    return buf_err(&facets->bundle);
 }
 
 /* ---- ids ---- */

@@ -39,6 +39,7 @@ struct work {
     struct letter_ids ids;
     struct sha256 digest;
     struct auth_contact contact;
+    struct letter_found *found; /* NULL: nothing is known */
     struct buf verdict;
     struct buf cuts;
     struct buf looks;
@@ -59,19 +60,89 @@ static bool refused(enum disposition disposition) {
     return disposition == DISPOSITION_REJECT || disposition == DISPOSITION_TEMPFAIL;
 }
 
+/* ---- what was found in it ---- */
+
+/* Whoever is not verified is told nothing: the address may be anybody's. */
+static void refuse_or_quarantine(const struct inspector *in, struct auth_judgement *j) {
+    j->disposition_reason = SPAN("The virus scanner knows something in it.");
+    if (in->scan.reject_malicious && j->trust == TRUST_VERIFIED) {
+        j->disposition = DISPOSITION_REJECT;
+        j->smtp_reply = SPAN("554 5.7.1 A virus scanner found something malicious in this message");
+    } else {
+        j->disposition = DISPOSITION_QUARANTINE;
+    }
+}
+
+static void put_off(struct auth_judgement *j) {
+    j->disposition = DISPOSITION_TEMPFAIL;
+    j->smtp_reply = SPAN("451 4.7.1 Attachments cannot be scanned now, try again later");
+    j->disposition_reason = SPAN("The virus scanner did not answer.");
+}
+
+static void dispose(const struct inspector *in, const struct letter_found *found, struct auth_judgement *j) {
+    if (found_worst(found) == OBJECT_MALICIOUS && j->disposition >= DISPOSITION_QUARANTINE)
+        refuse_or_quarantine(in, j);
+    else if (found->scanner_down && found->count && in->scan.tempfail_when_down)
+        put_off(j);
+}
+
+/* What cannot be looked into is not known; that is no reason to have it sent again. */
+static enum sd_err look_into(struct inspector *in, struct deadline deadline, struct span letter, struct work *w) {
+    struct letter_found *found = ARENA_NEW(w->arena, struct letter_found);
+    struct letter_parts *parts = ARENA_NEW(w->arena, struct letter_parts);
+    if (!found || !parts)
+        return SD_ERR_NOMEM;
+    parts->bytes = letter;
+    parts->digest = w->digest;
+    parts->ambiguities = w->judgement.ambiguities;
+    facets_parts(&w->facets, parts);
+    enum sd_err err = found_look(in, parts, deadline, found);
+    if (err) {
+        log_error("inspect.look", "error=%s", sd_err_name(err));
+        return SD_OK;
+    }
+    w->found = found;
+    dispose(in, found, &w->judgement);
+    return SD_OK;
+}
+
+static void tell(const struct inspector *in, const struct ipc_call *call, const struct work *w) {
+    static const uint8_t at_the_door[16] = {0};
+    if (!w->found || !in->health.keeper || refused(w->judgement.disposition) || ipc_conn_peer(call->conn) != PEER_EDGE)
+        return;
+    enum sd_err err = found_tell(in, at_the_door, w->found);
+    if (err)
+        log_warn("inspect.tell", "error=%s", sd_err_name(err)); /* it counts as not scanned, and is looked into again */
+}
+
 /* Facets, contact and ids are made only for a letter that will be kept. */
-static enum sd_err judge(const struct inspector *in, const struct inspect_judge_req *req, struct work *w) {
+static enum sd_err judge(struct inspector *in, const struct inspect_judge_req *req, struct work *w) {
     const struct auth_envelope envelope = envelope_of(req);
     const struct auth_policy policy = policy_of(in);
+    const struct deadline deadline = deadline_in_ms(LETTER_MS);
     enum sd_err err = req->envelope_only ? SD_OK : mail_parse(req->letter, w->arena, &w->message);
     if (err == SD_OK)
         err = auth_judge(&envelope, req->envelope_only ? NULL : &w->message, &policy, &in->dns, w->arena, &w->judgement);
     if (err || req->envelope_only || refused(w->judgement.disposition))
         return err;
-    err = facets_make(&w->message, &policy, &w->judgement, &w->facets);
+    err = facets_begin(&w->message, &policy, &w->judgement, &w->facets);
+    err = err ? err : crypt_sha256(req->letter, &w->digest);
+    err = err ? err : look_into(in, deadline, req->letter, w);
+    if (err || refused(w->judgement.disposition))
+        return err;
+    err = facets_finish(&w->message, &policy, &w->judgement, &w->facets);
     err = err ? err : auth_contact_make(&w->message, &w->judgement, &policy, w->arena, &w->contact);
-    err = err ? err : letter_ids_make(&w->message, &w->ids);
-    return err ? err : crypt_sha256(req->letter, &w->digest);
+    return err ? err : letter_ids_make(&w->message, &w->ids);
+}
+
+static enum object_state state_of(const struct work *w) {
+    return w->found ? found_worst(w->found) : OBJECT_UNSCANNED;
+}
+
+/* A letter that is refused is not kept, and has no facets. */
+static void drop_facets(struct work *w) {
+    buf_free(&w->facets.bundle);
+    w->facets.attachments = 0;
 }
 
 static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, const struct work *w) {
@@ -80,7 +151,7 @@ static struct inspect_judge_rep reply_of(const struct inspect_judge_req *req, co
     return (struct inspect_judge_rep){
         .disposition = (uint8_t)j->disposition,
         .trust = (uint8_t)j->trust,
-        .state = w->facets.attachments ? OBJECT_UNSCANNED : OBJECT_CLEAN,
+        .state = (uint8_t)state_of(w),
         .digest = span_of(w->digest.b, sizeof w->digest.b),
         .smtp_reply = text_at_most(j->smtp_reply, 512),
         .verdict = buf_span(&w->verdict),
@@ -122,7 +193,7 @@ static enum sd_err answer(const struct inspector *in, struct ipc_call *call, con
     return err;
 }
 
-static enum sd_err judge_and_answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req) {
+static enum sd_err judge_and_answer(struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req) {
     struct work w SD_CLEANUP(work_free) = {.arena = arena_new(LETTER_ARENA_BYTES),
                                            .verdict = buf_new(32768),
                                            .cuts = buf_new(CUTS_BYTES),
@@ -131,6 +202,10 @@ static enum sd_err judge_and_answer(const struct inspector *in, struct ipc_call 
     if (!w.arena)
         return SD_ERR_NOMEM;
     enum sd_err err = judge(in, req, &w);
+    if (err == SD_OK && refused(w.judgement.disposition))
+        drop_facets(&w);
+    if (err == SD_OK)
+        tell(in, call, &w);
     if (err == SD_OK)
         err = answer(in, call, req, &w);
     if (err)

@@ -1,5 +1,6 @@
 /*
- * sealdesk-inspect - judges letters: no network, no files, no secrets. Its threads read the channel of each peer; one letter,
+ * sealdesk-inspect - judges letters: no network, no files, no secrets, no way to make a connection: a process aside makes those
+ * to the virus scanner. Its threads read the channel of each peer; one letter,
  * one thread, from the first byte to the verdict.
  */
 #include "inspect/inspect.h"
@@ -64,7 +65,8 @@ static enum sd_err prepare(struct role_ctx *ctx) {
     if (err)
         return err;
     inspector.dns = dns_recent_source(recent);
-    return SD_OK;
+    inspector.health.keeper = role_client(ctx, "keeper");
+    return scan_prepare(&inspector, role_uid(ctx), role_gid(ctx));
 }
 
 static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
@@ -80,7 +82,8 @@ static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16
 }
 
 static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
-    enum sd_err err = SD_OK;
+    unsigned long thread;
+    enum sd_err err = role_thread("scanner", health_run, &inspector.health, &thread);
     started = true;
     for (size_t i = 0; i < early_count && err == SD_OK; i++)
         err = serve_peer(early[i]);
@@ -88,10 +91,15 @@ static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
 }
 
 /* Asked every second by the supervisor, which starts us again. */
-static void ping(SD_UNUSED struct role_ctx *ctx, SD_UNUSED struct role_health *health) {
-    if (!watch_is_stuck(&inspector.watch, clock_mono_ns()))
+static void ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
+    bool stuck = watch_is_stuck(&inspector.watch, clock_mono_ns());
+    health_say(&inspector.health, &health->reason);
+    if (!stuck && !scan_crippled(&inspector))
         return;
-    log_error("inspect.stuck", "limit_ms=%d", WATCH_MS);
+    if (stuck)
+        log_error("inspect.stuck", "limit_ms=%d", WATCH_MS);
+    else
+        log_error("inspect.aside", "error=gone");
     _exit(EXIT_FAILURE);
 }
 

@@ -1,5 +1,9 @@
 #include "inspect/test_rig.h"
 
+#include "core/ipc/cards.h"
+#include "core/ipc/keeper.h"
+#include "core/role.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +22,33 @@ static void must(bool ok) {
         abort();
 }
 
-void rig_start(struct rig *rig, const char *zone) {
-    static const char lines[] =
-        "main.hostname=mx.sealdesk.example\nmain.domains=sealdesk.example\ninspect.public_suffix=no\nupstream.id=\n"
-        "upstream.addresses=\ntrust.protected_domains=\ntrust.protected_names=\ntrust.trusted_sealers=\ntrust.forwarders=\n"
-        "trust.refused_senders=\ntrust.weights=\ntrust.flag_at=30\ntrust.review_at=100\n";
+#define POLICY_LINES                                                                                                           \
+    "main.hostname=mx.sealdesk.example\nmain.domains=sealdesk.example\ninspect.public_suffix=no\nupstream.id=\n"               \
+    "upstream.addresses=\ntrust.protected_domains=\ntrust.protected_names=\ntrust.trusted_sealers=\ntrust.forwarders=\n"       \
+    "trust.refused_senders=\ntrust.weights=\ntrust.flag_at=30\ntrust.review_at=100\n"
+
+/* The lines of the section scan, each unless the test says otherwise. */
+static const char *const scan_lines[] = {
+    "scan.clamd=",
+    "scan.signatures=",
+    "scan.settle_seconds=0",
+    "scan.connections=4",
+    "scan.timeout_seconds=20",
+    "scan.when_down=accept",
+    "scan.malicious=quarantine",
+    "scan.entries=10000",
+    "scan.depth=16",
+    "scan.unpacked_bytes=268435456",
+    "scan.ratio=500",
+    "scan.file_seconds=10",
+    "scan.rspamd=",
+    "scan.rspamd_controller=",
+    "scan.rspamd_password_file=",
+};
+
+static void start(struct rig *rig, const char *zone, struct span lines) {
     memset(rig, 0, sizeof *rig);
-    must(config_new(span_cstr(lines), &rig->config) == SD_OK);
+    must(config_new(lines, &rig->config) == SD_OK);
     must(dns_script_new(&rig->script) == SD_OK && dns_script_load(rig->script, span_cstr(zone)) == SD_OK);
     rig->inspector.config = rig->config;
     rig->inspector.dns = dns_script_source(rig->script);
@@ -32,6 +56,127 @@ void rig_start(struct rig *rig, const char *zone) {
     must(policy_read(rig->config, rig->inspector.policy_arena, &rig->inspector.policy) == SD_OK);
 }
 
+void rig_start(struct rig *rig, const char *zone) {
+    start(rig, zone, SPAN(POLICY_LINES));
+}
+
+/* ---- the keeper ---- */
+
+static void take_found(struct rig_keeper *k, struct ipc_list list) {
+    struct ipc_list_iter iter = ipc_list_start(list);
+    struct span item;
+    k->count = 0;
+    while (ipc_list_next(&iter, &item)) {
+        struct cards_verdict_v1 v;
+        must(cards_verdict_v1_decode(item, NULL, &v) == SD_OK && k->count < RIG_VERDICTS_MAX);
+        memset(&k->found[k->count], 0, sizeof k->found[0]);
+        memcpy(k->found[k->count].digest, v.digest.p, 32);
+        memcpy(k->found[k->count].signature, v.signature.p, v.signature.n);
+        k->found[k->count].state = v.state;
+        k->found[k->count++].findings = v.findings;
+    }
+}
+
+static void take_text(char *to, struct span text) {
+    memcpy(to, text.p, text.n);
+    to[text.n] = 0;
+}
+
+static enum sd_err on_verdict(void *ctx, struct ipc_call *call) {
+    struct rig_keeper *k = ctx;
+    struct keeper_verdict_req req;
+    if (keeper_verdict_req_decode(call->msg->body, call->msg, &req) != SD_OK)
+        return SD_ERR_PROTOCOL;
+    pthread_mutex_lock(&k->lock);
+    k->verdicts++;
+    memcpy(k->object, req.object.p, 16);
+    memcpy(k->letter, req.letter.p, 32);
+    take_text(k->engine, req.engine);
+    take_found(k, req.verdicts);
+    enum sd_err status = k->answers;
+    pthread_mutex_unlock(&k->lock);
+    if (status)
+        ipc_refuse(call, status);
+    else
+        keeper_verdict_reply(call, &(struct keeper_verdict_rep){});
+    return SD_OK;
+}
+
+static enum sd_err on_scanner(void *ctx, struct ipc_call *call) {
+    struct rig_keeper *k = ctx;
+    struct keeper_scanner_req req;
+    if (keeper_scanner_req_decode(call->msg->body, call->msg, &req) != SD_OK)
+        return SD_ERR_PROTOCOL;
+    pthread_mutex_lock(&k->lock);
+    k->scanners++;
+    k->configured = req.configured;
+    k->up = req.up;
+    take_text(k->scanner_engine, req.engine);
+    take_text(k->problem, req.problem);
+    pthread_cond_broadcast(&k->told);
+    pthread_mutex_unlock(&k->lock);
+    keeper_scanner_reply(call, &(struct keeper_scanner_rep){});
+    return SD_OK;
+}
+
+static const struct ipc_op keeper_ops[] = {{97, "verdict", PEER_INSPECT, 1, false, false, on_verdict},
+                                           {98, "scanner", PEER_INSPECT, 1, false, false, on_scanner}};
+
+struct keeper_thread {
+    struct rig_keeper *keeper;
+    struct ipc_conn *conn;
+};
+
+static void *keep(void *arg) {
+    struct keeper_thread *t = arg;
+    enum sd_err err = SD_OK;
+    while (err == SD_OK || err == SD_ERR_TIMEOUT)
+        err = ipc_serve_one(t->conn, keeper_ops, SD_COUNT(keeper_ops), 1, t->keeper, deadline_in_ms(1000));
+    ipc_conn_unref(&t->conn);
+    free(t);
+    return NULL;
+}
+
+static void start_keeper(struct rig *rig) {
+    struct rig_keeper *k = calloc(1, sizeof *k);
+    struct keeper_thread *t = calloc(1, sizeof *t);
+    int fds[2];
+    must(k && t && ipc_pair(fds) == SD_OK && (k->client = ipc_client_new("keeper")) != NULL);
+    pthread_mutex_init(&k->lock, NULL);
+    cond_init_monotonic(&k->told);
+    ipc_client_attach(k->client, fds[0]);
+    *t = (struct keeper_thread){k, ipc_conn_new(fds[1], PEER_INSPECT, 0)};
+    must(t->conn && role_thread("keeper", keep, t, &k->thread) == SD_OK);
+    rig->keeper = k;
+    rig->inspector.health.keeper = k->client;
+}
+
+/* ---- with scanners ---- */
+
+static bool is_set(const char *line, const char *lines) {
+    char key[64] = {0};
+    memcpy(key, line, strcspn(line, "=") + 1);
+    return strstr(lines, key) != NULL;
+}
+
+void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
+    struct buf all SD_CLEANUP(buf_free) = buf_new(8192);
+    buf_text(&all, POLICY_LINES);
+    for (size_t i = 0; i < SD_COUNT(scan_lines); i++)
+        if (!is_set(scan_lines[i], lines))
+            buf_printf(&all, "%s\n", scan_lines[i]);
+    buf_text(&all, lines);
+    start(rig, zone, buf_span(&all));
+    must(scan_prepare(&rig->inspector, getuid(), getgid()) == SD_OK);
+    start_keeper(rig);
+}
+
+void rig_watch_scanner(struct rig *rig) {
+    unsigned long thread; /* for life, which is that of a test */
+    must(role_thread("scanner", health_run, &rig->inspector.health, &thread) == SD_OK);
+}
+
+/* A keeper's memory stays: its threads may still be about to look at it. */
 void rig_stop(struct rig *rig) {
     dns_script_free(&rig->script);
     arena_free(&rig->inspector.policy_arena);

@@ -8,13 +8,40 @@
 #include "auth/dns_script.h"
 #include "inspect/inspect.h"
 
+#define RIG_VERDICTS_MAX 201
+/* A keeper that takes what it is told and keeps the last of it. */
+struct rig_keeper {
+    struct ipc_client *client;
+    unsigned long thread;
+    pthread_mutex_t lock;
+    pthread_cond_t told;
+    enum sd_err answers;         /* with this status */
+    unsigned verdicts, scanners; /* how often it was told */
+    uint8_t object[16], letter[32];
+    char engine[129];
+    size_t count;
+    struct {
+        uint8_t digest[32];
+        uint8_t state;
+        uint64_t findings;
+        char signature[129];
+    } found[RIG_VERDICTS_MAX];
+    bool configured, up;
+    char scanner_engine[129], problem[257];
+};
+
 struct rig {
     struct inspector inspector; /* of mx.sealdesk.example, own domain sealdesk.example */
     struct dns_script *script;
     struct config *config;
+    struct rig_keeper *keeper; /* NULL: none */
 };
 
 void rig_start(struct rig *rig, const char *zone); /* lines of dns_script_load */
+/* With a keeper, and lines of the section scan besides ("scan.clamd=…\n"), over those that scan for nothing. */
+void rig_start_scanning(struct rig *rig, const char *zone, const char *lines);
+/* Runs the thread that asks how the scanner is. */
+void rig_watch_scanner(struct rig *rig);
 void rig_stop(struct rig *rig);
 
 /* One message of a peer. SD_OK: there is an answer, whose status says what became of it; SD_ERR_PROTOCOL: the peer is dropped.

@@ -1,0 +1,147 @@
+#include "inspect/found.h"
+
+#include "core/ipc/cards.h"
+#include "core/ipc/keeper.h"
+#include "inspect/inspect.h"
+
+#include <unistd.h>
+
+#define TELL_MS 2000 /* the sender waits; what cannot be told now is looked into again */
+#define VERDICT_BYTES 256
+#define VERDICTS_BYTES ((LIMIT_ATTACHMENTS + 1) * (VERDICT_BYTES + (size_t)4))
+
+/* By these, another mail program may show other attachments than ours does, or other content in them. */
+#define BIT(name) ((mail_ambiguities)1 << MAIL_AMBIGUITY_##name)
+static const mail_ambiguities other_attachments =
+    BIT(HEADER_SYNTAX) | BIT(HEADER_SPACE_NAME) | BIT(HEADER_NUL) | BIT(HEADER_CR) | BIT(HEADER_TOO_LONG) |
+    BIT(HEADER_EMPTY_FOLD) | BIT(CTYPE_REPEATED) | BIT(CTE_REPEATED) | BIT(CTE_UNKNOWN) | BIT(CTE_ON_MULTIPART) |
+    BIT(DISPOSITION_REPEATED) | BIT(BOUNDARY_MISSING) | BIT(BOUNDARY_SYNTAX) | BIT(BOUNDARY_REPEATED) | BIT(BOUNDARY_LINE) |
+    BIT(BOUNDARY_AFTER_END) | BIT(BOUNDARY_PREFIX) | BIT(MULTIPART_EMPTY) | BIT(PARTS_TOO_MANY) | BIT(PARTS_TOO_DEEP) |
+    BIT(BASE64_AFTER_END) | BIT(PARTIAL) | BIT(UUENCODE);
+
+/* ---- structure ---- */
+
+static void note_ambiguities(const struct letter_parts *parts, struct letter_found *found) {
+    uint64_t all = 0, files = 0;
+    if (parts->ambiguities & other_attachments)
+        all |= FINDING_BIT(AMBIGUOUS);
+    if (parts->ambiguities & BIT(NAME_REPEATED))
+        files |= FINDING_BIT(NAME_SEVERAL);
+    found->letter.findings |= all;
+    for (size_t i = 0; i < found->count; i++)
+        found->files[i].findings |= all | files;
+}
+
+/* ---- the virus scanner ---- */
+
+static enum sd_err scan_file(struct inspector *in, int file, struct deadline deadline, struct found *found) {
+    const struct scanner *scanner = &in->health.scanner;
+    struct scan_result result;
+    enum sd_err err = deadline_passed(deadline) ? SD_ERR_TIMEOUT : scanner->ops->scan(scanner->self, file, deadline, &result);
+    if (err) {
+        found->findings |= FINDING_BIT(SCANNER_DOWN);
+        return err;
+    }
+    found->findings |= result.findings;
+    memcpy(found->signature, result.signature, sizeof found->signature);
+    return SD_OK;
+}
+
+static enum sd_err scan_bytes(struct inspector *in, struct span bytes, struct deadline deadline, struct found *found) {
+    int file = -1;
+    enum sd_err err = sealed_memfd(bytes, &file);
+    if (err) {
+        found->findings |= FINDING_BIT(SCANNER_DOWN);
+        return err;
+    }
+    err = scan_file(in, file, deadline, found);
+    (void)close(file);
+    return err;
+}
+
+/* After the first that got no answer, the others would only wait as long. */
+static void scan_all(struct inspector *in, int letter, const struct letter_parts *parts, struct deadline deadline,
+                     struct letter_found *found) {
+    enum sd_err err = health_up(&in->health, found->engine) ? SD_OK : SD_ERR_UNAVAILABLE;
+    bool tried = err == SD_OK;
+    if (tried)
+        err = scan_file(in, letter, deadline, &found->letter);
+    else
+        found->letter.findings |= FINDING_BIT(SCANNER_DOWN);
+    for (size_t i = 0; i < found->count; i++)
+        if (err == SD_OK)
+            err = scan_bytes(in, parts->files[i], deadline, &found->files[i]);
+        else
+            found->files[i].findings |= FINDING_BIT(SCANNER_DOWN);
+    found->scanner_down = err != SD_OK;
+    if (tried && err)
+        health_doubt(&in->health);
+}
+
+static void scan(struct inspector *in, int letter, const struct letter_parts *parts, struct deadline deadline,
+                 struct letter_found *found) {
+    if (in->health.scanner.ops) {
+        scan_all(in, letter, parts, deadline_sooner(deadline, deadline_in_ms(in->scan.timeout_ms)), found);
+        return;
+    }
+    for (size_t i = 0; i < found->count; i++)
+        found->files[i].findings |= FINDING_BIT(NO_SCANNER);
+}
+
+/* ---- all of it ---- */
+
+static enum sd_err begin(const struct letter_parts *parts, struct letter_found *found) {
+    enum sd_err err = SD_OK;
+    memset(found, 0, sizeof *found);
+    found->letter.digest = parts->digest;
+    found->count = parts->count;
+    for (size_t i = 0; i < parts->count && err == SD_OK; i++)
+        err = crypt_sha256(parts->files[i], &found->files[i].digest);
+    return err;
+}
+
+enum sd_err found_look(struct inspector *in, const struct letter_parts *parts, struct deadline deadline,
+                       struct letter_found *ret) {
+    int letter = -1;
+    enum sd_err err = begin(parts, ret);
+    err = err ? err : sealed_memfd(parts->bytes, &letter);
+    if (err)
+        return err;
+    note_ambiguities(parts, ret);
+    scan(in, letter, parts, deadline, ret);
+    (void)close(letter);
+    return SD_OK;
+}
+
+enum object_state found_worst(const struct letter_found *found) {
+    enum object_state worst = findings_state(found->letter.findings);
+    for (size_t i = 0; i < found->count; i++)
+        worst = object_state_worse(worst, findings_state(found->files[i].findings));
+    return worst;
+}
+
+static void put_verdict(const struct found *found, struct ipc_list *list, struct buf *raw) {
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    const struct cards_verdict_v1 verdict = {.digest = span_of(found->digest.b, sizeof found->digest.b),
+                                             .state = (uint8_t)findings_state(found->findings),
+                                             .findings = found->findings,
+                                             .signature = span_cstr(found->signature)};
+    enum sd_err err = cards_verdict_v1_encode(&card, &verdict);
+    if (err)
+        buf_fail(raw, err);
+    ipc_list_add(list, raw, buf_span(&card.body));
+}
+
+enum sd_err found_tell(const struct inspector *in, const uint8_t object[16], const struct letter_found *found) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(VERDICTS_BYTES);
+    struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+    struct keeper_verdict_rep rep;
+    struct keeper_verdict_req req = {.object = span_of(object, 16),
+                                     .letter = span_of(found->letter.digest.b, sizeof found->letter.digest.b),
+                                     .engine = span_cstr(found->engine)};
+    put_verdict(&found->letter, &req.verdicts, &raw);
+    for (size_t i = 0; i < found->count; i++)
+        put_verdict(&found->files[i], &req.verdicts, &raw);
+    enum sd_err err = buf_err(&raw);
+    return err ? err : keeper_verdict_call(in->health.keeper, &req, deadline_in_ms(TELL_MS), &msg, &rep);
+}

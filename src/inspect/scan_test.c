@@ -1,0 +1,279 @@
+/* The inspector with Debian's clamd: what comes of letters, and what the keeper is told. */
+#include "core/ipc/states.h"
+#include "inspect/clamd_rig.h"
+#include "inspect/test_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define ZONE "customer.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\n_dmarc.customer.example TXT \"v=DMARC1; p=reject\"\n"
+
+static struct clamd_rig clamd;
+static struct rig rig;
+static bool has_clamd;
+
+/* A letter and what became of it. */
+struct judged {
+    struct buf letter;
+    struct ipc_msg *answer;
+    struct inspect_judge_rep rep;
+};
+
+static void judged_free(struct judged *j) {
+    ipc_msg_free(&j->answer);
+    buf_free(&j->letter);
+}
+
+static struct judged letter_begin(void) {
+    struct judged j = {.letter = buf_new(LIMIT_MESSAGE_BYTES)};
+    buf_text(&j.letter,
+             "From: Kim <kim@customer.example>\r\nTo: support@sealdesk.example\r\nSubject: hello\r\nMIME-Version: 1.0\r\n"
+             "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n");
+    return j;
+}
+
+static void attach(struct judged *j, const char *name, struct span content) {
+    buf_printf(&j->letter,
+               "--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=%s\r\n\r\n", name);
+    buf_put(&j->letter, content);
+    buf_text(&j->letter, "\r\n");
+}
+
+static void judge_by(struct rig *r, struct judged *j) {
+    buf_text(&j->letter, "--b--\r\n");
+    assert_int_equal(rig_judge(r, buf_span(&j->letter), &j->answer, &j->rep), SD_OK);
+}
+
+static struct rig_keeper *keeper_of(struct rig *r) {
+    return r->keeper;
+}
+
+static void a_clean_letter_is_clean(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    attach(&j, "note.txt", SPAN("nothing to see"));
+    judge_by(&rig, &j);
+    const struct rig_keeper *k = keeper_of(&rig);
+    assert_int_equal(j.rep.state, OBJECT_CLEAN);
+    assert_int_equal(j.rep.disposition, DISPOSITION_ACCEPT);
+    assert_int_equal(k->count, 2);
+    assert_int_equal(k->found[0].state, OBJECT_CLEAN);
+    assert_int_equal(k->found[1].state, OBJECT_CLEAN);
+    assert_memory_equal(k->letter, j.rep.digest.p, 32);
+    assert_memory_equal(k->found[0].digest, j.rep.digest.p, 32);
+    assert_true(span_starts(span_cstr(k->engine), SPAN("ClamAV 1.")));
+}
+
+static void a_virus_is_quarantined_and_named(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    attach(&j, "good.txt", SPAN("good"));
+    attach(&j, "bad.txt", eicar());
+    judge_by(&rig, &j);
+    const struct rig_keeper *k = keeper_of(&rig);
+    assert_int_equal(j.rep.state, OBJECT_MALICIOUS);
+    assert_int_equal(j.rep.disposition, DISPOSITION_QUARANTINE);
+    assert_int_equal(k->count, 3);
+    assert_int_equal(k->found[1].state, OBJECT_CLEAN);
+    assert_int_equal(k->found[2].state, OBJECT_MALICIOUS);
+    assert_true(k->found[2].findings & FINDING_BIT(VIRUS));
+    assert_string_equal(k->found[2].signature, EICAR_NAME);
+}
+
+/* A virus where no attachment is: the letter as it came is looked at too. */
+static void the_letter_itself_is_scanned(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    buf_put(&j.letter, eicar());
+    buf_text(&j.letter, "\r\n");
+    judge_by(&rig, &j);
+    assert_int_equal(j.rep.attachments, 0);
+    assert_int_equal(j.rep.state, OBJECT_MALICIOUS);
+    assert_int_equal(keeper_of(&rig)->count, 1);
+    assert_string_equal(keeper_of(&rig)->found[0].signature, EICAR_NAME);
+}
+
+static void wait_until_up(struct rig *r, bool up) {
+    struct deadline deadline = deadline_in_ms(20000);
+    char engine[ENGINE_BYTES + 1];
+    while (health_up(&r->inspector.health, engine) != up && !deadline_passed(deadline))
+        (void)nanosleep(&(struct timespec){0, 20000000}, NULL);
+    assert_int_equal(health_up(&r->inspector.health, engine), up);
+}
+
+/* Down: nothing with an attachment is clean, nor without. Back: everything as before, with nobody's help. */
+static void a_scanner_that_dies_leaves_letters_unscanned(void **state) {
+    (void)state;
+    struct judged down SD_CLEANUP(judged_free) = letter_begin();
+    struct judged bare SD_CLEANUP(judged_free) = letter_begin();
+    struct judged again SD_CLEANUP(judged_free) = letter_begin();
+    struct buf reason SD_CLEANUP(buf_free) = buf_new(512);
+    attach(&down, "note.txt", SPAN("nothing to see"));
+    attach(&again, "note.txt", SPAN("nothing to see"));
+    clamd_rig_kill(&clamd);
+    judge_by(&rig, &down);
+    assert_int_equal(down.rep.state, OBJECT_UNSCANNED);
+    assert_int_equal(down.rep.disposition, DISPOSITION_ACCEPT);
+    assert_int_equal(keeper_of(&rig)->count, 2);
+    assert_true(keeper_of(&rig)->found[1].findings & FINDING_BIT(SCANNER_DOWN));
+    judge_by(&rig, &bare);
+    assert_int_equal(bare.rep.state, OBJECT_UNSCANNED);
+    wait_until_up(&rig, false);
+    health_say(&rig.inspector.health, &reason);
+    assert_true(span_starts(buf_span(&reason), SPAN("The virus scanner does not answer")));
+    clamd_rig_run(&clamd);
+    wait_until_up(&rig, true);
+    judge_by(&rig, &again);
+    assert_int_equal(again.rep.state, OBJECT_CLEAN);
+}
+
+static void while_it_is_down_letters_with_attachments_can_be_put_off(void **state) {
+    (void)state;
+    struct rig strict;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct judged bare SD_CLEANUP(judged_free) = letter_begin();
+    rig_start_scanning(&strict, ZONE, "scan.clamd=unix:/nonexistent/clamd\nscan.when_down=tempfail\n");
+    attach(&j, "note.txt", SPAN("x"));
+    judge_by(&strict, &j);
+    assert_int_equal(j.rep.disposition, DISPOSITION_TEMPFAIL);
+    assert_true(span_starts(j.rep.smtp_reply, SPAN("451 4.7.1 ")));
+    assert_int_equal(j.rep.facets.n, 0);
+    assert_int_equal(keeper_of(&strict)->verdicts, 0);
+    judge_by(&strict, &bare);
+    assert_int_equal(bare.rep.disposition, DISPOSITION_ACCEPT);
+    assert_int_equal(bare.rep.state, OBJECT_UNSCANNED);
+    rig_stop(&strict);
+}
+
+/* Only who is verified is told: another sender's address may be anybody's. */
+static void a_virus_is_refused_only_to_the_verified(void **state) {
+    (void)state;
+    struct rig strict;
+    char lines[256];
+    const char *const zones[] = {ZONE, ""};
+    (void)snprintf(lines, sizeof lines, "scan.clamd=%s\nscan.malicious=reject\n", clamd.endpoint);
+    for (size_t i = 0; i < SD_COUNT(zones); i++) {
+        struct judged j SD_CLEANUP(judged_free) = letter_begin();
+        rig_start_scanning(&strict, zones[i], lines);
+        attach(&j, "bad.txt", eicar());
+        judge_by(&strict, &j);
+        assert_int_equal(j.rep.disposition, i == 0 ? DISPOSITION_REJECT : DISPOSITION_QUARANTINE);
+        assert_int_equal(span_starts(j.rep.smtp_reply, SPAN("554 5.7.1 ")), i == 0);
+        assert_int_equal(keeper_of(&strict)->verdicts, i);
+        rig_stop(&strict);
+    }
+}
+
+static void without_a_scanner_attachments_are_unscanned(void **state) {
+    (void)state;
+    struct rig none;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct judged bare SD_CLEANUP(judged_free) = letter_begin();
+    rig_start_scanning(&none, ZONE, "");
+    attach(&j, "note.txt", SPAN("x"));
+    judge_by(&none, &j);
+    assert_int_equal(j.rep.state, OBJECT_UNSCANNED);
+    assert_true(keeper_of(&none)->found[1].findings & FINDING_BIT(NO_SCANNER));
+    assert_int_equal(keeper_of(&none)->found[0].state, OBJECT_CLEAN);
+    assert_string_equal(keeper_of(&none)->engine, "");
+    judge_by(&none, &bare);
+    assert_int_equal(bare.rep.state, OBJECT_CLEAN);
+    rig_stop(&none);
+}
+
+/* New signatures while letters are scanned: they are told with the engine that they were begun with. */
+static void new_signatures_are_another_engine(void **state) {
+    (void)state;
+    struct span worm = SPAN("a worm that nobody has seen before today");
+    struct judged before SD_CLEANUP(judged_free) = letter_begin();
+    struct judged after SD_CLEANUP(judged_free) = letter_begin();
+    struct rig_keeper *k = keeper_of(&rig);
+    char engine[129];
+    attach(&before, "w.txt", worm);
+    attach(&after, "w.txt", worm);
+    judge_by(&rig, &before);
+    assert_int_equal(before.rep.state, OBJECT_CLEAN);
+    memcpy(engine, k->engine, sizeof engine);
+    clamd_rig_learn(&clamd, "Test-Worm", worm);
+    clamd_rig_reload(&clamd);
+    assert_true(health_ask(&rig.inspector.health));
+    judge_by(&rig, &after);
+    assert_int_equal(after.rep.state, OBJECT_MALICIOUS);
+    assert_string_equal(k->found[1].signature, "Test-Worm.UNOFFICIAL");
+    assert_string_not_equal(k->engine, engine);
+}
+
+/* A keeper that cannot take it, locked or gone, is no reason to refuse the letter. */
+static void a_keeper_that_does_not_listen_delays_nothing(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct rig_keeper *k = keeper_of(&rig);
+    k->answers = SD_ERR_LOCKED;
+    judge_by(&rig, &j);
+    k->answers = SD_OK;
+    assert_int_equal(j.rep.disposition, DISPOSITION_ACCEPT);
+}
+
+static void the_keeper_is_told_how_the_scanner_is(void **state) {
+    (void)state;
+    struct rig_keeper *k = keeper_of(&rig);
+    struct deadline deadline = deadline_in_ms(10000);
+    while (k->scanners == 0 && !deadline_passed(deadline))
+        (void)nanosleep(&(struct timespec){0, 10000000}, NULL);
+    pthread_mutex_lock(&k->lock);
+    assert_true(k->configured && k->up);
+    assert_true(span_starts(span_cstr(k->scanner_engine), SPAN("ClamAV 1.")));
+    assert_true(strchr(k->scanner_engine, '/') != NULL);
+    assert_string_equal(k->problem, "");
+    pthread_mutex_unlock(&k->lock);
+}
+
+static int set_up(void **state) {
+    char lines[512];
+    (void)state;
+    has_clamd = clamd_rig_start(&clamd, "");
+    if (!has_clamd)
+        return 0;
+    (void)snprintf(lines, sizeof lines, "scan.clamd=%s\nscan.signatures=%s\n", clamd.endpoint, clamd.signatures);
+    rig_start_scanning(&rig, ZONE, lines);
+    rig_watch_scanner(&rig);
+    wait_until_up(&rig, true);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    clamd_rig_stop(&clamd);
+    return 0;
+}
+
+static int needs_clamd(void **state) {
+    (void)state;
+    if (!has_clamd)
+        skip();
+    return 0;
+}
+
+#define WITH_CLAMD(test) cmocka_unit_test_setup(test, needs_clamd)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        WITH_CLAMD(the_keeper_is_told_how_the_scanner_is),
+        WITH_CLAMD(a_clean_letter_is_clean),
+        WITH_CLAMD(a_virus_is_quarantined_and_named),
+        WITH_CLAMD(the_letter_itself_is_scanned),
+        WITH_CLAMD(a_scanner_that_dies_leaves_letters_unscanned),
+        cmocka_unit_test(while_it_is_down_letters_with_attachments_can_be_put_off),
+        WITH_CLAMD(a_virus_is_refused_only_to_the_verified),
+        cmocka_unit_test(without_a_scanner_attachments_are_unscanned),
+        WITH_CLAMD(new_signatures_are_another_engine),
+        WITH_CLAMD(a_keeper_that_does_not_listen_delays_nothing),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
