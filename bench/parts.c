@@ -76,7 +76,8 @@ static void do_facets(const struct letter *l) {
     const struct mail_message m = parsed(l, arena);
     judged(l, &m, &dns, arena, &j);
     const struct auth_policy policy = bench_policy();
-    must(facets_make(&m, &policy, &j, &facets), "facets_make");
+    must(facets_begin(&m, &policy, &j, &facets), "facets_begin");
+    must(facets_finish(&m, &policy, &j, &facets), "facets_finish");
     must(letter_ids_make(&m, &ids), "letter_ids_make");
     buf_free(&facets.bundle);
     buf_free(&ids.raw);
