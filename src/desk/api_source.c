@@ -1,11 +1,6 @@
 /* GET /api/v1/messages/{id}/source: the message as it is stored, for those who need the bytes. */
-#include "desk/problem.h"
-#include "desk/reading.h"
+#include "desk/attachment.h"
 #include "desk/ticket_find.h"
-#include "store/message.h"
-
-#include <errno.h>
-#include <time.h>
 
 static enum sd_err find_message(struct desk *desk, struct exchange *x, struct object_id *id, struct message_row *row) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
@@ -13,15 +8,6 @@ static enum sd_err find_message(struct desk *desk, struct exchange *x, struct ob
     if (err == SD_OK)
         err = lease_take(desk->stores, x->deadline, &lease);
     return err ? err : message_get(lease.store, id, x->arena, row);
-}
-
-/* The few places for large answers; SD_ERR_BUSY when none is free in time. */
-static enum sd_err enter(struct desk *desk, struct deadline deadline) {
-    struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
-    while (sem_clockwait(&desk->sources, CLOCK_MONOTONIC, &until) != 0)
-        if (errno != EINTR)
-            return SD_ERR_BUSY;
-    return SD_OK;
 }
 
 static enum sd_err send_source(struct desk *desk, struct exchange *x, const struct object_id *id, struct span key) {
@@ -33,6 +19,7 @@ static enum sd_err send_source(struct desk *desk, struct exchange *x, const stru
         return err;
     x->response.status = 200;
     x->response.type = "message/rfc822";
+    x->response.policy = POLICY_FILE;
     x->response.disposition = SPAN("attachment; filename=\"message.eml\""); /* a browser saves it, and shows nothing of it */
     return SD_OK;
 }
@@ -44,15 +31,13 @@ enum sd_err api_source_get(struct desk *desk, struct exchange *x) {
     enum sd_err err = find_message(desk, x, &id, &row);
     if (err == SD_OK)
         err = read_key(desk, x, &id, FACET_SOURCE, &key, NULL);
-    if (err == SD_ERR_UNSUPPORTED) {
-        respond_problem(x, row.attachments ? PROBLEM_UNSCANNED : PROBLEM_NOT_FIT, SPAN_NONE);
-        return SD_OK;
-    }
+    if (err == SD_ERR_UNSUPPORTED)
+        return respond_unfit(desk, x, &id, &id, WANTED_SOURCE);
     if (err == SD_OK)
-        err = enter(desk, x->deadline);
+        err = large_enter(desk, x->deadline);
     if (err)
         return err;
     err = send_source(desk, x, &id, key);
-    (void)sem_post(&desk->sources);
+    large_leave(desk);
     return err;
 }

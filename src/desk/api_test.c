@@ -280,7 +280,9 @@ static void a_message_is_opened_on_the_record(void **state) {
     assert_int_equal(fixture_get(f, "/api/v1/messages/" T1), 200);
     assert_int_equal(fake.opens, 2);
     assert_true(fixture_says(f, "\"ticket\":\"" T1 "\""));
-    assert_true(fixture_says(f, "\"text\":\"Hello,\\n\\\"it\\\" broke \xc3\xa4gain.\\n\",\"html\":null,\"attachments\":[]"));
+    assert_true(
+        fixture_says(f, "\"text\":\"Hello,\\n\\\"it\\\" broke \xc3\xa4gain.\\n\",\"has_html\":false,\"html\":null,\"state\":"));
+    assert_true(fixture_says(f, ",\"previewable\":false,\"attachments\":[],"));
     assert_true(fixture_says(f, "\"checks\":{\"spf\":{},\"dkim\":[],\"dmarc\":{}},\"signals\":[{\"id\":\"lookalike-own\""));
     assert_true(
         fixture_says(f, "\"ambiguities\":[\"date-repeated\"],\"ambiguity_notes\":[{\"id\":\"date-repeated\",\"sentence\":\"The "
@@ -297,6 +299,7 @@ static void source_is_bytes_unless_unfit(void **state) {
     fake.open_status = SD_ERR_UNSUPPORTED;
     assert_int_equal(fixture_get(f, "/api/v1/messages/" M2 "/source"), 409);
     assert_true(fixture_says(f, "\"code\":\"unscanned\""));
+    fake.custody[0] = "{\"id\":\"" T1 "\",\"state\":\"encrypted\"}";
     assert_int_equal(fixture_get(f, "/api/v1/messages/" T1 "/source"), 409);
     assert_true(fixture_says(f, "\"code\":\"not-fit\""));
 }

@@ -14,7 +14,7 @@
 
 #define REPLY_LOCKS 16    /* answers with the same Idempotency-Key wait for each other */
 #define CHANGE_LOCKS 16   /* changes of the same ticket wait for each other */
-#define SOURCES_AT_ONCE 3 /* a source is up to 25 MiB, sealed and plain: this bounds the memory for them */
+#define SOURCES_AT_ONCE 3 /* a source or file is up to 25 MiB, sealed and plain: this bounds the memory for them */
 
 struct desk {
     struct ipc_client *keeper;
@@ -57,6 +57,8 @@ desk_handler api_tokens_list, api_token_make, api_token_revoke, api_warrants_lis
 desk_handler api_requests_list, api_request_make, api_request_approve, api_request_decline, api_alarms_list, api_alarm_seen;
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
     api_timeline_get, api_ticket_destroy, api_message_destroy;
+desk_handler api_message_html, api_message_attachments, api_message_release, api_attachment_get, api_attachment_release;
+desk_handler api_quarantine_list, api_incidents_list, api_incident_close;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
 desk_handler page_index, page_script, page_sender_script, page_access_script, page_account_script, page_style, page_icon;
 

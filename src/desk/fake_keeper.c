@@ -100,14 +100,15 @@ enum sd_err keeper_on_sign_out(SD_UNUSED void *ctx, struct ipc_call *call, SD_UN
 
 enum sd_err keeper_on_open(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_open_req *req) {
     struct secret key SD_CLEANUP(secret_free) = {0};
-    uint8_t ticket[16], digest[32] = {0};
+    uint8_t ticket[16];
     memset(ticket, 0x01, sizeof ticket);
     fake.opens++;
+    fake.facet = req->facet;
     enum sd_err err = fake.open_status ? fake.open_status : fake_facet_key(req->object, req->facet, &key);
     if (err)
         return err;
     keeper_open_reply(call, &(struct keeper_open_rep){.key = secret_span(&key),
-                                                      .digest = span_of(digest, sizeof digest),
+                                                      .digest = span_of(fake.digest, sizeof fake.digest),
                                                       .ticket = span_of(ticket, sizeof ticket)});
     return SD_OK;
 }

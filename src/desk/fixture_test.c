@@ -93,13 +93,17 @@ static struct ticket_id ticket_of(uint8_t seed) {
     return id;
 }
 
-static void put_facet(struct store *store, uint8_t seed, enum facet facet, struct span plain) {
+void fixture_put(struct store *store, const struct object_id *object, enum facet facet, struct span plain) {
     struct secret key SD_CLEANUP(secret_free) = {0};
-    struct buf sealed SD_CLEANUP(buf_free) = buf_new(1024 * 1024);
+    struct buf sealed SD_CLEANUP(buf_free) = buf_new(4 * 1024 * 1024);
+    assert_int_equal(fake_facet_key(object_id_span(object), facet, &key), SD_OK);
+    assert_int_equal(seal_facet(secret_span(&key), object, facet, plain, &sealed), SD_OK);
+    assert_int_equal(facet_put(store, object, facet, buf_span(&sealed)), SD_OK);
+}
+
+static void put_facet(struct store *store, uint8_t seed, enum facet facet, struct span plain) {
     struct object_id object = object_of(seed);
-    assert_int_equal(fake_facet_key(object_id_span(&object), facet, &key), SD_OK);
-    assert_int_equal(seal_facet(secret_span(&key), &object, facet, plain, &sealed), SD_OK);
-    assert_int_equal(facet_put(store, &object, facet, buf_span(&sealed)), SD_OK);
+    fixture_put(store, &object, facet, plain);
 }
 
 /* Carla, whom everything speaks for. */
@@ -113,9 +117,20 @@ static struct span or_else(const char *text, const char *otherwise) {
     return span_cstr(text ? text : otherwise);
 }
 
+static void list_files(struct cards_head_v1 *head, struct buf *raw, const struct fixture_sender *from) {
+    for (uint16_t i = 0; i < from->file_count; i++) {
+        struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(4096);
+        struct cards_attachment_v1 attachment = {.name = span_cstr(from->files[i].name),
+                                                 .type = SPAN("application/pdf"),
+                                                 .size_bytes = strlen(from->files[i].content)};
+        assert_int_equal(cards_attachment_v1_encode(&card, &attachment), SD_OK);
+        ipc_list_add(&head->attachments, raw, buf_span(&card.body));
+    }
+}
+
 static void put_head_card(struct store *store, uint8_t seed, const char *subject, const struct fixture_sender *from) {
     struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(65536);
-    struct buf refs SD_CLEANUP(buf_free) = buf_new(1024);
+    struct buf refs SD_CLEANUP(buf_free) = buf_new(1024), files SD_CLEANUP(buf_free) = buf_new(8192);
     char sentence[300], message_id[64];
     (void)snprintf(sentence, sizeof sentence, "%s %s",
                    from->trust == TRUST_VERIFIED ? "Verified:" : "Not verified: claims to be",
@@ -137,8 +152,20 @@ static void put_head_card(struct store *store, uint8_t seed, const char *subject
         .ambiguities = SPAN("[\"date-repeated\"]")};
     ipc_list_add(&head.references, &refs, SPAN("newer@customer.example"));
     ipc_list_add(&head.references, &refs, SPAN("older@customer.example"));
+    list_files(&head, &files, from);
     assert_int_equal(cards_head_v1_encode(&card, &head), SD_OK);
     put_facet(store, seed, FACET_HEAD, buf_span(&card.body));
+}
+
+static void put_files(struct store *store, uint8_t seed, const struct fixture_sender *from) {
+    struct object_id letter = object_of(seed);
+    for (uint16_t i = 0; i < from->file_count; i++) {
+        struct attachment_row row = {
+            .message = letter, .index = i, .size_bytes = strlen(from->files[i].content), .state = OBJECT_CLEAN};
+        assert_int_equal(attachment_object_id(&letter, i, &row.object), SD_OK);
+        assert_int_equal(attachment_add(store, &row), SD_OK);
+        fixture_put(store, &row.object, FACET_FILE, span_cstr(from->files[i].content));
+    }
 }
 
 static void put_letter(struct store *store, uint8_t ticket, uint8_t seed, enum ticket_state state, const char *subject,
@@ -164,6 +191,9 @@ static void put_letter(struct store *store, uint8_t ticket, uint8_t seed, enum t
     put_head_card(store, seed, subject, from);
     put_facet(store, seed, FACET_TEXT, SPAN("Hello,\n\"it\" broke \xc3\xa4gain.\n"));
     put_facet(store, seed, FACET_SOURCE, SPAN("Subject: x\r\n\r\nHello\r\n"));
+    if (from->html)
+        put_facet(store, seed, FACET_HTML, span_cstr(from->html));
+    put_files(store, seed, from);
 }
 
 static void begin(struct fixture *f, struct lease *lease) {
@@ -178,7 +208,7 @@ static void add_ticket(struct fixture *f, uint8_t seed, const char *queue, enum 
     struct object_id first = object_of(seed);
     begin(f, &lease);
     assert_int_equal(ticket_ensure(lease.store, &id, span_cstr(queue), state, &first, 1764150000000 + seed), SD_OK);
-    put_letter(lease.store, seed, seed, state, subject, 0, sender);
+    put_letter(lease.store, seed, seed, state, subject, sender->file_count, sender);
     assert_int_equal(store_commit(lease.store), SD_OK);
 }
 
@@ -200,7 +230,7 @@ void fixture_letter(struct fixture *f, uint8_t ticket_seed, uint8_t seed, enum t
 void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, const struct fixture_sender *sender) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     begin(f, &lease);
-    put_letter(lease.store, ticket_seed, seed, TICKET_OPEN, "Again", 0, sender);
+    put_letter(lease.store, ticket_seed, seed, TICKET_OPEN, "Again", sender->file_count, sender);
     assert_int_equal(store_commit(lease.store), SD_OK);
 }
 

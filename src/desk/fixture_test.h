@@ -32,6 +32,13 @@ struct fake_keeper {
     char domain[256];       /* that was searched for */
     unsigned reply_cc;      /* addresses that the last answer named by hand */
     const char *history[4]; /* records, NULL ends */
+    const char *custody[8]; /* items of every custody, NULL ends; none: the keeper knows nothing of the object */
+    const char *held[4], *incidents[4];
+    enum sd_err custody_status;
+    uint8_t digest[32]; /* of every open */
+    unsigned custodies, previews;
+    uint8_t facet;         /* of the last open */
+    unsigned ticket_state; /* enum ticket_state, as a release answers */
 };
 extern struct fake_keeper fake;
 
@@ -62,8 +69,15 @@ int fixture_keeper_channel(void);
 void fixture_ticket(struct fixture *f, uint8_t seed, const char *queue, enum ticket_state state, const char *subject);
 /* One more letter on it. */
 void fixture_letter(struct fixture *f, uint8_t ticket_seed, uint8_t seed, enum ticket_state state, uint16_t attachments);
-/* And tickets and letters whose sender is as given; what is NULL or zero is so in the card and the row too. */
+/* And tickets and letters with attachments, or whose sender is as given; what is NULL or zero is so in the card and the row
+ * too. */
+struct fixture_file {
+    const char *name, *content;
+};
 struct fixture_sender {
+    const struct fixture_file *files;
+    uint16_t file_count;
+    const char *html;
     const char *from, *reply_to, *domain;
     const char *checks, *signals; /* JSON of the head card; NULL: as in every letter here */
     const char *reason;           /* of the disposition */
@@ -75,6 +89,8 @@ struct fixture_sender {
 };
 void fixture_ticket_from(struct fixture *f, uint8_t seed, const struct fixture_sender *sender);
 void fixture_letter_from(struct fixture *f, uint8_t ticket_seed, uint8_t seed, const struct fixture_sender *sender);
+/* Seals and stores one facet. */
+void fixture_put(struct store *store, const struct object_id *object, enum facet facet, struct span plain);
 struct ticket_row fixture_row(struct fixture *f, uint8_t seed);
 void fixture_head(struct fixture *f, uint8_t seed, struct span sealed_instead);
 

@@ -197,24 +197,36 @@ void json_items(struct json_out *j, struct ipc_list items) {
     json_end(j);
 }
 
-void respond_items(struct exchange *x, struct ipc_list items, struct span next) {
+static void json_next(struct json_out *j, struct span next) {
     struct buf cursor SD_CLEANUP(buf_free) = buf_new(CURSOR_TEXT_MAX);
+    put_base64url(&cursor, next);
+    if (next.n)
+        json_text(j, "next", buf_span(&cursor));
+    else
+        json_put_null(j, "next");
+}
+
+void json_next_number(struct json_out *j, uint64_t next) {
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(8);
+    if (next)
+        buf_u64(&raw, next);
+    json_next(j, buf_span(&raw));
+}
+
+void respond_items(struct exchange *x, struct ipc_list items, struct span next) {
     struct json_out j = respond_json(x, 200);
     json_begin_object(&j, NULL);
     json_items(&j, items);
-    put_base64url(&cursor, next);
-    if (next.n)
-        json_text(&j, "next", buf_span(&cursor));
-    else
-        json_put_null(&j, "next");
+    json_next(&j, next);
     json_end(&j);
 }
 
 void respond_items_numbered(struct exchange *x, struct ipc_list items, uint64_t next) {
-    struct buf raw SD_CLEANUP(buf_free) = buf_new(8);
-    if (next)
-        buf_u64(&raw, next);
-    respond_items(x, items, buf_span(&raw));
+    struct json_out j = respond_json(x, 200);
+    json_begin_object(&j, NULL);
+    json_items(&j, items);
+    json_next_number(&j, next);
+    json_end(&j);
 }
 
 void respond_refused(struct exchange *x, struct span problem) {

@@ -61,6 +61,8 @@ bool path_number(const struct exchange *x, uint64_t *ret);
 /* "items": what the keeper wrote, one JSON value each. */
 struct json_out;
 void json_items(struct json_out *j, struct ipc_list items);
+/* "next": a cursor, or null for 0. */
+void json_next_number(struct json_out *j, uint64_t next);
 void respond_items(struct exchange *x, struct ipc_list items, struct span next);
 void respond_items_numbered(struct exchange *x, struct ipc_list items, uint64_t next);
 /* {"recovery_codes":[…]}: the one time that they are shown. */

@@ -55,9 +55,14 @@ struct http_response {
     struct span etag;        /* with its quotes; in the arena */
     struct span set_cookie;  /* in the arena */
     struct span disposition; /* Content-Disposition */
+    const char *policy;      /* Content-Security-Policy in the place of the page's; NULL: that one */
     unsigned retry_after_s;  /* 0: no field */
     const char *allow;       /* for 405 */
 };
+
+/* Of what strangers wrote: nothing runs, nothing is fetched, and it belongs to no origin. */
+#define POLICY_HTML "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+#define POLICY_FILE "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 #define RESPONSE_BYTES_MAX ((size_t)28 * 1024 * 1024)   /* the source of a 25 MiB letter with what we put on top */
 #define EXCHANGE_ARENA_BYTES ((size_t)12 * 1024 * 1024) /* a page of 100 head cards, or one full-size answer and its parts */

@@ -63,6 +63,7 @@ static struct json_out start(struct exchange *x, enum problem problem, struct sp
     struct http_response *r = &x->response;
     buf_reset(&r->body);
     r->fixed = r->etag = r->disposition = SPAN_NONE;
+    r->policy = NULL;
     struct json_out j = respond_json(x, row->status);
     r->type = "application/problem+json";
     json_begin_object(&j, NULL);

@@ -26,25 +26,53 @@ enum sd_err read_head_keys(struct desk *desk, struct exchange *x, const struct o
     return ret->count == count ? arena_err(x->arena) : SD_ERR_PROTOCOL;
 }
 
-enum sd_err read_key(struct desk *desk, struct exchange *x, const struct object_id *object, enum facet facet,
-                     struct span *ret_key, struct ticket_id *ret_ticket) {
+/* What keeper.open answers, in the exchange's arena. */
+struct opening {
+    struct span key;
+    struct sha256 digest; /* zero for facets that are neither source nor file */
+    struct ticket_id ticket;
+};
+
+static enum sd_err ask_open(struct desk *desk, struct exchange *x, const struct object_id *object, enum facet facet,
+                            struct opening *ret) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_open_req req = {.token = x->session.token,
                                   .origin = x->request->client,
                                   .object = span_of(object->b, sizeof object->b),
                                   .facet = (uint8_t)facet};
     struct keeper_open_rep rep;
-    struct ticket_id ticket;
     intend(x, facet == FACET_SOURCE || facet == FACET_FILE ? VERB_DOWNLOAD : VERB_OPEN, req.object);
     enum sd_err err = keeper_open_call(desk->keeper, &req, x->deadline, &msg, &rep);
     if (err == SD_OK)
-        err = ticket_id_from(rep.ticket, &ticket);
+        err = ticket_id_from(rep.ticket, &ret->ticket);
     if (err)
         return err;
-    *ret_key = arena_span(x->arena, rep.key);
-    if (ret_ticket)
-        *ret_ticket = ticket;
+    ret->key = arena_span(x->arena, rep.key);
+    memcpy(ret->digest.b, rep.digest.p, sizeof ret->digest.b);
     return arena_err(x->arena);
+}
+
+enum sd_err read_key(struct desk *desk, struct exchange *x, const struct object_id *object, enum facet facet,
+                     struct span *ret_key, struct ticket_id *ret_ticket) {
+    struct opening opening;
+    enum sd_err err = ask_open(desk, x, object, facet, &opening);
+    if (err)
+        return err;
+    *ret_key = opening.key;
+    if (ret_ticket)
+        *ret_ticket = opening.ticket;
+    return SD_OK;
+}
+
+enum sd_err read_file_key(struct desk *desk, struct exchange *x, const struct object_id *object, struct span *ret_key,
+                          struct sha256 *ret_digest) {
+    struct opening opening;
+    enum sd_err err = ask_open(desk, x, object, FACET_FILE, &opening);
+    if (err)
+        return err;
+    *ret_key = opening.key;
+    *ret_digest = opening.digest;
+    return SD_OK;
 }
 
 enum sd_err read_facet(struct store *store, const struct object_id *object, enum facet facet, struct span key, size_t plain_max,

@@ -11,6 +11,7 @@
 
 #define HEAD_PLAIN_MAX ((size_t)768 * 1024)         /* every field of cards_head_v1 at its own maximum */
 #define SOURCE_PLAIN_MAX ((size_t)26 * 1024 * 1024) /* LIMIT_MESSAGE_BYTES and what the edge put on top */
+#define FILE_PLAIN_MAX SOURCE_PLAIN_MAX             /* an attachment is smaller than its letter */
 #define SEALED_EXTRA ((size_t)64 * 1024)            /* sealing adds a header and a tag per chunk */
 
 struct keys {
@@ -26,6 +27,10 @@ enum sd_err read_head_keys(struct desk *desk, struct exchange *x, const struct o
  * keeper. */
 enum sd_err read_key(struct desk *desk, struct exchange *x, const struct object_id *object, enum facet facet,
                      struct span *ret_key, struct ticket_id *ret_ticket) SD_MUST_CHECK;
+
+/* The key of an attachment's content, on the record, and what the keeper knows that content to be. */
+enum sd_err read_file_key(struct desk *desk, struct exchange *x, const struct object_id *object, struct span *ret_key,
+                          struct sha256 *ret_digest) SD_MUST_CHECK;
 
 /* Appends the facet's plain bytes. */
 enum sd_err read_facet(struct store *store, const struct object_id *object, enum facet facet, struct span key, size_t plain_max,

@@ -159,12 +159,14 @@ static bool put_span_header(struct MHD_Response *made, struct exchange *x, const
     return text && put_header(made, name, text);
 }
 
+/* The page's own. frame-src: messages as their senders laid them out, in a frame without any rights. */
+#define POLICY_PAGE                                                                                                            \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; frame-src 'self'; "          \
+    "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+
 static bool put_common_headers(struct MHD_Response *made, bool tls) {
     static const char *const common[][2] = {
         {"Cache-Control", "no-store"},
-        {"Content-Security-Policy",
-         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-         "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"},
         {"X-Content-Type-Options", "nosniff"},
         {"Referrer-Policy", "no-referrer"},
         {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -181,7 +183,8 @@ static bool put_own_headers(struct MHD_Response *made, struct exchange *x) {
     const struct http_response *r = &x->response;
     char seconds[16];
     (void)snprintf(seconds, sizeof seconds, "%u", r->retry_after_s);
-    return (!r->type || put_header(made, "Content-Type", r->type)) && put_span_header(made, x, "ETag", r->etag) &&
+    return put_header(made, "Content-Security-Policy", r->policy ? r->policy : POLICY_PAGE) &&
+           (!r->type || put_header(made, "Content-Type", r->type)) && put_span_header(made, x, "ETag", r->etag) &&
            put_span_header(made, x, "Set-Cookie", r->set_cookie) &&
            put_span_header(made, x, "Content-Disposition", r->disposition) &&
            (!r->allow || put_header(made, "Allow", r->allow)) &&
