@@ -61,13 +61,22 @@ def test_usage_is_2_and_help_is_0(data):
                   ["check", "-c", conf, *["-o", "log.level=info"] * 65]):
         done = run(*wrong)
         assert done.returncode == 2 and done.stderr, wrong
-    for command in ("init", "run", "status", "check", "dns", "user", "audit", "verify", "demo"):
+    for wrong in (["quarantine"], ["quarantine", "list", "more"], ["quarantine", "show"], ["quarantine", "show", "12345"],
+                  ["quarantine", "show", "not hex!"], ["quarantine", "show", "0" * 33], ["quarantine", "release", "0" * 32],
+                  ["quarantine", "destroy", "0" * 32], ["quarantine", "destroy", "0" * 32, "--break-glass", "short"],
+                  ["quarantine", "destroy", "0" * 32, "--reason", "not the right option"], ["incident"], ["incident", "close"],
+                  ["incident", "close", "1"], ["incident", "close", "one", "--note", "n"], ["incident", "list", "1"]):
+        done = run(*wrong, "-c", conf)
+        assert done.returncode == 2 and done.stderr, wrong
+    for command in ("init", "run", "status", "check", "dns", "user", "audit", "verify", "demo", "quarantine", "incident"):
         done = run(command, "--help")
         assert done.returncode == 0 and f"sealdesk {command}" in done.stdout
 
 
 @pytest.mark.parametrize("option", ["log.level=loud", "dns.resolver=nonsense", "dns.resolver=127.0.0.1@x", "courier.relay=nonsense",
-                                    "smtp.listen=127.0.0.1", "inspect.workers=99"])
+                                    "smtp.listen=127.0.0.1", "inspect.workers=99", "scan.clamd=/run/clamav/clamd.ctl",
+                                    "scan.when_down=open", "scan.malicious=accept", "scan.rspamd=127.0.0.1:11333", "scan.depth=0",
+                                    "preview.max_pages=501"])
 def test_values_are_checked_before_anything_starts(data, option):
     done = run("run", "-c", data / "sealdesk.conf", "-o", option)
     assert done.returncode == 78 and done.stderr.startswith(option.split("=")[0])
