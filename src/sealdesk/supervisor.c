@@ -313,6 +313,7 @@ static enum sd_err set_up(struct supervisor *s) {
     (void)supervisor_add(s, "edge", 0);
     (void)supervisor_add(s, "courier", 0);
     (void)supervisor_add(s, "desk", 0);
+    (void)supervisor_add(s, "render", 0);
     return err;
 }
 

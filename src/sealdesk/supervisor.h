@@ -6,7 +6,7 @@
 
 #include "sealdesk/proc.h"
 
-#define PROCS_MAX 16
+#define PROCS_MAX 17
 #define LISTENERS_MAX 24
 
 struct listener {

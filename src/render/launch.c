@@ -1,0 +1,64 @@
+#include "render/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "render/launcher.h"
+
+enum sd_err launcher_start(const struct launch_spec *spec, int *ret_fd) {
+    struct aside_spec aside = {.name = "render-launch",
+                               .uid = spec->uid,
+                               .gid = spec->gid,
+                               .no_network = true,
+                               .run = launcher_run,
+                               .arg = (void *)(uintptr_t)&spec->box};
+    return aside_start(&aside, ret_fd);
+}
+
+static enum sd_err send_job(int launcher, const struct box_job *job, const int fds[LAUNCH_FDS]) {
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(int) * LAUNCH_FDS)];
+    } control = {0};
+    struct box_job copy = *job;
+    struct iovec iov = {.iov_base = &copy, .iov_len = sizeof copy};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int) * LAUNCH_FDS);
+    memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * LAUNCH_FDS);
+    return sendmsg(launcher, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof copy ? SD_OK : SD_ERR_UNAVAILABLE;
+}
+
+enum sd_err launch_start(int launcher, const struct box_job *job, int content, struct launch *ret) {
+    int pixels[2], answer[2];
+    if (pipe2(pixels, O_CLOEXEC) != 0)
+        return sd_err_from_errno(errno);
+    if (pipe2(answer, O_CLOEXEC) != 0) {
+        (void)close(pixels[0]);
+        (void)close(pixels[1]);
+        return sd_err_from_errno(errno);
+    }
+    enum sd_err err = send_job(launcher, job, (int[]){content, pixels[1], answer[1]});
+    (void)close(pixels[1]);
+    (void)close(answer[1]);
+    *ret = (struct launch){.pixels = pixels[0], .answer = answer[0]};
+    if (err)
+        (void)launch_finish(ret, deadline_in_ms(0));
+    return err;
+}
+
+enum launch_end launch_finish(struct launch *launch, struct deadline deadline) {
+    uint8_t end = LAUNCH_REFUSED;
+    (void)close(launch->pixels);
+    if (wait_fd(launch->answer, POLLIN, deadline) != SD_OK || read(launch->answer, &end, 1) != 1)
+        end = LAUNCH_REFUSED;
+    (void)close(launch->answer);
+    return end <= LAUNCH_UNWATCHED ? (enum launch_end)end : LAUNCH_REFUSED;
+}
