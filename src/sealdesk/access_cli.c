@@ -147,15 +147,19 @@ bool read_time(const char *text, int64_t *ret_ms) {
 
 /* ---- tickets ---- */
 
+enum sd_err access_store(const struct access_door *door, struct store **ret) {
+    struct buf dir SD_CLEANUP(buf_free) = buf_new(4096);
+    buf_printf(&dir, "%s/store", door->settings->data_dir);
+    buf_byte(&dir, 0);
+    return buf_err(&dir) == SD_OK ? store_open((const char *)dir.p, ret) : SD_ERR_NOMEM;
+}
+
 /* The number that people see is the store's; rights are asked of the keeper by id. */
 static bool find_number(const struct access_door *door, uint64_t number, uint8_t ret[16]) {
     struct arena *arena SD_CLEANUP(arena_free) = arena_new((size_t)64 * 1024);
-    struct buf dir SD_CLEANUP(buf_free) = buf_new(4096);
     struct store *store = NULL;
     struct ticket_row row;
-    buf_printf(&dir, "%s/store", door->settings->data_dir);
-    buf_byte(&dir, 0);
-    enum sd_err err = arena && buf_err(&dir) == SD_OK ? store_open((const char *)dir.p, &store) : SD_ERR_NOMEM;
+    enum sd_err err = arena ? access_store(door, &store) : SD_ERR_NOMEM;
     if (err == SD_OK)
         err = ticket_get_number(store, (int64_t)number, arena, &row);
     if (err == SD_OK)

@@ -28,6 +28,9 @@ struct access_door {
 };
 int access_open(const struct access_options *o, struct access_door *ret);
 void access_close(struct access_door *door);
+/* The installation's store, to look up what people call things by. The caller closes it. */
+struct store;
+enum sd_err access_store(const struct access_door *door, struct store **ret) SD_MUST_CHECK;
 
 /* "open" or "open,list"; false after having said what is wrong. */
 bool read_verbs(const char *text, uint32_t *ret);

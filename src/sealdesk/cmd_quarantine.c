@@ -3,6 +3,7 @@
 
 #include "core/codec.h"
 #include "sealdesk/print_json.h"
+#include "store/message.h"
 
 #include <string.h>
 
@@ -92,7 +93,19 @@ struct held_id {
     uint8_t object[ID_BYTES], letter[ID_BYTES];
 };
 
-/* A whole id that is not held is taken as it is, as a letter's: show tells of those, too. */
+/* What is not held any more, or never was, is not in the keeper's list: show tells of it, too. An id that is no attachment's is
+ * taken as a letter's. */
+static void find_letter(struct access_door *door, struct held_id *id) {
+    struct store *store = NULL;
+    struct attachment_row row;
+    struct object_id object;
+    memcpy(object.b, id->object, ID_BYTES);
+    memcpy(id->letter, id->object, ID_BYTES);
+    if (access_store(door, &store) == SD_OK && attachment_get(store, &object, &row) == SD_OK)
+        memcpy(id->letter, row.message.b, ID_BYTES);
+    store_close(&store);
+}
+
 static int find_id(struct access_door *door, const char *text, struct held_id *ret) {
     char lower[2 * ID_BYTES + 1] = "";
     for (size_t i = 0; i < sizeof lower - 1 && text[i]; i++)
@@ -111,12 +124,13 @@ static int find_id(struct access_door *door, const char *text, struct held_id *r
         return EXIT_NO;
     }
     bool whole = sought.prefix.n == 2 * ID_BYTES;
-    const char *id = sought.id[0] ? sought.id : lower, *letter = sought.letter[0] ? sought.letter : lower;
-    if ((!sought.id[0] && !whole) || hex_to_bytes(span_cstr(id), ret->object, ID_BYTES) != SD_OK ||
-        hex_to_bytes(span_cstr(letter), ret->letter, ID_BYTES) != SD_OK) {
+    const char *id = sought.id[0] ? sought.id : lower;
+    if ((!sought.id[0] && !whole) || hex_to_bytes(span_cstr(id), ret->object, ID_BYTES) != SD_OK) {
         (void)fprintf(stderr, "sealdesk: nothing that is held begins with \"%s\" (sealdesk quarantine list)\n", text);
         return EXIT_NO;
     }
+    if (hex_to_bytes(span_cstr(sought.letter), ret->letter, ID_BYTES) != SD_OK)
+        find_letter(door, ret);
     return EXIT_YES;
 }
 
