@@ -57,8 +57,7 @@ static bool says_disabled(const char *path) {
 
 static bool is_local(const struct settings *settings) {
     const char *text = settings_text(settings, "scan.rspamd");
-    return strncmp(text, "unix:", 5) == 0 || strncmp(text, "tcp:127.", 8) == 0 || strncmp(text, "tcp:localhost:", 14) == 0 ||
-           strncmp(text, "tcp:[::1]:", 10) == 0;
+    return strncmp(text, "unix:", 5) == 0 || strncmp(text, "tcp:127.", 8) == 0 || strncmp(text, "tcp:[::1]:", 10) == 0;
 }
 
 static void warn_history_module(const struct settings *settings, FILE *to) {

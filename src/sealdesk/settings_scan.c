@@ -2,6 +2,7 @@
 #include "sealdesk/settings_check.h"
 
 #include "core/endpoint.h"
+#include "core/network.h"
 
 #include <errno.h>
 #include <string.h>
@@ -54,12 +55,19 @@ static unsigned check_clamd(const struct settings *s, FILE *to) {
     return settings_problem(to, "scan.clamd = \"%s\": expected unix:/path, such as unix:/run/clamav/clamd.ctl", text);
 }
 
+/* Who connects asks no DNS. */
+static bool is_here(const struct endpoint *endpoint) {
+    uint8_t address[16];
+    return endpoint->kind == ENDPOINT_UNIX ||
+           (endpoint->kind == ENDPOINT_TCP && ip_parse(span_cstr(endpoint->host), address) == SD_OK);
+}
+
 static unsigned check_rspamd(const struct settings *s, const char *key, FILE *to) {
     const char *text = settings_text(s, key);
     struct endpoint endpoint;
-    if (!*text || (endpoint_parse(span_cstr(text), &endpoint) == SD_OK && endpoint.kind != ENDPOINT_TLS))
+    if (!*text || (endpoint_parse(span_cstr(text), &endpoint) == SD_OK && is_here(&endpoint)))
         return 0;
-    return settings_problem(to, "%s = \"%s\": expected tcp:HOST:PORT or unix:/path", key, text);
+    return settings_problem(to, "%s = \"%s\": expected tcp:ADDRESS:PORT with an address in digits, or unix:/path", key, text);
 }
 
 /* Whoever knows the controller's password teaches the filter what they like. */

@@ -160,6 +160,7 @@ static void values_about_attachments_have_words_and_ranges(SD_UNUSED void **stat
                                         "scan.malicious=accept",
                                         "scan.rspamd=127.0.0.1:11333",
                                         "scan.rspamd=tls:127.0.0.1:11333",
+                                        "scan.rspamd=tcp:localhost:11333", /* who connects asks no DNS */
                                         "scan.rspamd_controller=tcp:127.0.0.1",
                                         "scan.rspamd_password_file=/etc/hostname", /* without the controller */
                                         "scan.signatures=clamav",
