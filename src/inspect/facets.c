@@ -6,6 +6,7 @@
 #include "crypt/crypt.h"
 #include "crypt/seal.h"
 #include "inspect/attachments.h"
+#include "mail/html_clean.h"
 
 #define BUNDLE_BYTES (ATTACHMENTS_BYTES + (size_t)4 * 1024 * 1024) /* text, head card, frames */
 
@@ -149,6 +150,14 @@ static enum sd_err put_text(const struct mail_message *m, struct letter_facets *
     return err;
 }
 
+static enum sd_err put_html(const struct mail_message *m, struct letter_facets *f) {
+    struct buf html SD_CLEANUP(buf_free) = buf_new(2 * HTML_CLEAN_MAX_BYTES);
+    enum sd_err err = mail_html(m, &html, &f->ambiguities);
+    if (err == SD_OK && html.n)
+        put_facet(&f->bundle, FACET_HTML, 0, buf_span(&html));
+    return err;
+}
+
 static enum sd_err put_file(void *ctx, const struct attachment *attachment) {
     struct letter_facets *f = ctx;
     f->sizes[f->attachments] = attachment->content.n;
@@ -178,6 +187,8 @@ enum sd_err facets_begin(const struct mail_message *message, const struct auth_p
                          struct letter_facets *ret) {
     struct letter_facets f = {.bundle = buf_new(BUNDLE_BYTES)};
     enum sd_err err = put_text(message, &f);
+    if (err == SD_OK)
+        err = put_html(message, &f);
     if (err == SD_OK)
         err = attachments_each(message, &f.ambiguities, put_file, &f);
     if (err == SD_OK)

@@ -181,6 +181,13 @@ enum sd_err mail_text(const struct mail_message *m, struct buf *to, mail_ambigui
 enum sd_err mail_html_to_text(struct span html, struct buf *to) SD_MUST_CHECK;
 
 /*
+ * What an agent sees of a letter that has HTML, made safe as html_clean.h says: of multipart/alternative the last with HTML,
+ * else the best there is; every inline part in order, plain text among them too. Appends nothing when no part of it is HTML.
+ * Bounded by HTML_CLEAN_MAX_BYTES; a last line says so when there was more.
+ */
+enum sd_err mail_html(const struct mail_message *m, struct buf *to, mail_ambiguities *ambiguities) SD_MUST_CHECK;
+
+/*
  * A link of the HTML: where it leads, as it is written (of one that is relative, the document's base), and what is read there.
  * No control characters are taken out: a browser's reading of the target is the caller's.
  */

@@ -16,19 +16,18 @@ struct selection {
     bool cut;
 };
 
-static bool is_html(const struct mail_part *p) {
+bool text_is_html(const struct mail_part *p) {
     return span_eq(p->type, SPAN("text/html"));
 }
 
 /* A multipart in which no parts were found shows what it holds, as many programs do. */
-static bool is_text(const struct selection *s, size_t i) {
-    const struct mail_part *p = &s->m->parts[i];
-    bool empty_multipart = p->is_multipart && (i + 1 == s->m->part_count || s->m->parts[i + 1].parent != i);
+bool text_is_shown(const struct mail_message *m, size_t i) {
+    const struct mail_part *p = &m->parts[i];
+    bool empty_multipart = p->is_multipart && (i + 1 == m->part_count || m->parts[i + 1].parent != i);
     return !p->is_attachment && (span_starts(p->type, SPAN("text/")) || empty_multipart);
 }
 
-/* Index behind the parts within part i. */
-static size_t behind(const struct mail_message *m, size_t i) {
+size_t text_behind(const struct mail_message *m, size_t i) {
     size_t k = i + 1;
     while (k < m->part_count && m->parts[k].depth > m->parts[i].depth)
         k++;
@@ -52,7 +51,7 @@ enum sd_err text_of_part(const struct mail_part *p, struct buf *utf8, bool *cut,
     *cut = head.body.n < p->body.n;
     enum sd_err err = mail_decode_body(&head, &bytes, seen);
     struct span charset = p->charset;
-    if (err == SD_OK && charset.n == 0 && is_html(p) && !span_is_utf8(buf_span(&bytes)))
+    if (err == SD_OK && charset.n == 0 && text_is_html(p) && !span_is_utf8(buf_span(&bytes)))
         charset = meta_charset(buf_span(&bytes));
     return err ? err : mail_to_utf8(buf_span(&bytes), charset, utf8, seen);
 }
@@ -74,7 +73,7 @@ static enum sd_err put_part(struct selection *s, const struct mail_part *p) {
     enum sd_err err = text_of_part(p, &utf8, &cut, &s->seen);
     if (err)
         return err;
-    if (is_html(p)) {
+    if (text_is_html(p)) {
         err = mail_html_to_text(buf_span(&utf8), &text);
     } else {
         charset_put_clean(buf_span(&utf8), '\n', true, &lines);
@@ -105,7 +104,7 @@ static size_t plain_in(const struct selection *s, size_t from, size_t to) {
     size_t bytes = 0;
     for (size_t i = from; i < to; i++) {
         const struct mail_part *p = &s->m->parts[i];
-        if (is_text(s, i) && !is_html(p) && !p->is_multipart)
+        if (text_is_shown(s->m, i) && !text_is_html(p) && !p->is_multipart)
             bytes += span_trim(p->body).n;
     }
     return bytes;
@@ -113,7 +112,7 @@ static size_t plain_in(const struct selection *s, size_t from, size_t to) {
 
 static bool has_html(const struct selection *s, size_t from, size_t to) {
     for (size_t i = from; i < to; i++)
-        if (is_text(s, i) && is_html(&s->m->parts[i]))
+        if (text_is_shown(s->m, i) && text_is_html(&s->m->parts[i]))
             return true;
     return false;
 }
@@ -124,16 +123,16 @@ static bool has_html(const struct selection *s, size_t from, size_t to) {
  */
 static enum sd_err put_alternative(struct selection *s, size_t multipart) {
     size_t plain = 0, html = 0, any = 0;
-    for (size_t i = multipart + 1; i < behind(s->m, multipart); i = behind(s->m, i)) {
+    for (size_t i = multipart + 1; i < text_behind(s->m, multipart); i = text_behind(s->m, i)) {
         if (span_eq(s->m->parts[i].type, SPAN("text/plain")) && plain_in(s, i, i + 1))
             plain = i;
-        else if (has_html(s, i, behind(s->m, i)))
+        else if (has_html(s, i, text_behind(s->m, i)))
             html = i;
-        else if (plain_in(s, i, behind(s->m, i)))
+        else if (plain_in(s, i, text_behind(s->m, i)))
             any = i;
     }
     size_t best = plain ? plain : html ? html : any;
-    return best ? put_parts(s, best, behind(s->m, best)) : SD_OK;
+    return best ? put_parts(s, best, text_behind(s->m, best)) : SD_OK;
 }
 
 /* Recursion is as deep as parts are nested: LIMIT_PART_DEPTH. Messages within the message are not its text. */
@@ -141,8 +140,8 @@ static enum sd_err put_parts(struct selection *s, size_t from, size_t to) {
     enum sd_err err = SD_OK;
     for (size_t i = from; i < to && !s->cut && err == SD_OK;) {
         const struct mail_part *p = &s->m->parts[i];
-        size_t next = behind(s->m, i);
-        if (is_text(s, i))
+        size_t next = text_behind(s->m, i);
+        if (text_is_shown(s->m, i))
             err = put_part(s, p);
         else if (!p->is_multipart || p->is_attachment)
             err = SD_OK;

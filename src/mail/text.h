@@ -9,4 +9,10 @@ enum sd_err text_of_part(const struct mail_part *part, struct buf *utf8, bool *c
 /* What text_of_part() appends at most. */
 #define TEXT_PART_MAX_BYTES (24 * LIMIT_TEXT_BYTES)
 
+bool text_is_html(const struct mail_part *part);
+/* Part i is one whose text an agent sees. */
+bool text_is_shown(const struct mail_message *m, size_t i);
+/* Index behind the parts within part i. */
+size_t text_behind(const struct mail_message *m, size_t i);
+
 #endif
