@@ -6,8 +6,8 @@
 #include "core/limits.h"
 #include "mail/charset.h"
 #include "mail/css_clean.h"
+#include "mail/html_attributes.h"
 #include "mail/html_guard.h"
-#include "mail/html_rules.h"
 #include "mail/html_tree.h"
 #include "mail/html_write.h"
 #include "mail/lex.h"
@@ -40,11 +40,6 @@ struct level {
     int64_t font;      /* hundredths of a pixel */
     size_t formatting; /* weight of this one */
     bool muted;        /* nothing in it is seen */
-};
-
-struct attributes {
-    struct span of[HTML_ATTRIBUTE_COUNT];
-    bool has[HTML_ATTRIBUTE_COUNT];
 };
 
 struct cleaner {
@@ -107,106 +102,6 @@ static void put_text(struct cleaner *c, struct span text) {
     c->muted_counted = true;
 }
 
-/* ---- attributes ---- */
-
-static void read_attributes(struct cleaner *c, const GumboNode *node, struct attributes *ret) {
-    const GumboVector *list = &node->v.element.attributes;
-    *ret = (struct attributes){.has = {false}};
-    for (unsigned i = 0; i < list->length; i++) {
-        const GumboAttribute *a = list->data[i];
-        enum html_attribute known = html_attribute_of(a->name);
-        c->report->scripts += known == HTML_ATTRIBUTE_EVENT;
-        c->report->pictures += known == HTML_ATTRIBUTE_FETCHED;
-        if (ret->has[known])
-            continue;
-        ret->has[known] = true;
-        ret->of[known] = span_cstr(a->value);
-    }
-}
-
-struct tag {
-    struct cleaner *c;
-    const struct attributes *a;
-    size_t count;
-};
-
-static void put_attribute(struct tag *t, const char *name, struct span value) {
-    struct buf *to = t->c->to;
-    buf_byte(to, ' ');
-    buf_text(to, name);
-    buf_text(to, "=\"");
-    html_put_value(value, to);
-    buf_byte(to, '"');
-    t->count++;
-}
-
-static void put_word(struct tag *t, enum html_attribute which, const char *name, const char *const *words, size_t count) {
-    struct span value = span_trim(t->a->of[which]);
-    for (size_t i = 0; i < count; i++)
-        if (value.n && span_ieq(value, span_cstr(words[i]))) {
-            put_attribute(t, name, span_cstr(words[i]));
-            return;
-        }
-}
-
-static bool is_digit(uint8_t c) {
-    return c >= '0' && c <= '9';
-}
-
-/* HTML standard §2.4.4.4: digits, and whatever comes behind them. */
-static void put_number(struct tag *t, enum html_attribute which, const char *name, uint64_t min, uint64_t max, bool percent) {
-    struct lex x = lex_of(span_trim(t->a->of[which]));
-    uint64_t value = 0;
-    char text[24];
-    struct span digits = lex_while(&x, is_digit);
-    bool is_percent = percent && lex_peek(&x) == '%';
-    if (span_to_u64(digits, &value) != SD_OK || value < min || value > (is_percent ? 100 : max))
-        return;
-    struct buf b SD_CLEANUP(buf_free) = buf_new(sizeof text);
-    buf_printf(&b, is_percent ? "%u%%" : "%u", (unsigned)value);
-    put_attribute(t, name, buf_span(&b));
-}
-
-/* 1 to 7, or that many more or less than 3. */
-static int font_size(struct span s) {
-    s = span_trim(s);
-    bool sign = s.n == 2 && (s.p[0] == '+' || s.p[0] == '-');
-    if ((s.n != 1 && !sign) || !is_digit(s.p[s.n - 1]))
-        return 0;
-    int n = s.p[s.n - 1] - '0';
-    n = !sign ? n : s.p[0] == '+' ? 3 + n : 3 - n;
-    return n < 1 ? 1 : n > 7 ? 7 : n;
-}
-
-static void put_attributes(struct tag *t, const struct html_rule *r) {
-    static const char *const sides[] = {"left", "right", "center", "justify"}, *const center[] = {"center"},
-                             *const levels[] = {"top", "middle", "bottom", "baseline"},
-                             *const directions[] = {"ltr", "rtl", "auto"};
-    bool cells = r->kind == HTML_CELL || r->kind == HTML_ROW || r->kind == HTML_ROWS;
-    put_word(t, HTML_ATTRIBUTE_DIR, "dir", directions, SD_COUNT(directions));
-    if (cells || r->kind == HTML_BLOCK || r->kind == HTML_PARAGRAPH || r->kind == HTML_HEADING)
-        put_word(t, HTML_ATTRIBUTE_ALIGN, "align", sides, SD_COUNT(sides));
-    if (r->kind == HTML_TABLE) /* at a side it would float */
-        put_word(t, HTML_ATTRIBUTE_ALIGN, "align", center, SD_COUNT(center));
-    if (cells)
-        put_word(t, HTML_ATTRIBUTE_VALIGN, "valign", levels, SD_COUNT(levels));
-    if (r->kind == HTML_CELL || r->kind == HTML_TABLE)
-        put_number(t, HTML_ATTRIBUTE_WIDTH, "width", 1, 2000, true);
-    if (r->kind == HTML_CELL || r->kind == HTML_ROW)
-        put_number(t, HTML_ATTRIBUTE_HEIGHT, "height", 1, 2000, false);
-    if (r->kind == HTML_TABLE) {
-        put_number(t, HTML_ATTRIBUTE_CELLPADDING, "cellpadding", 0, 50, false);
-        put_number(t, HTML_ATTRIBUTE_CELLSPACING, "cellspacing", 0, 50, false);
-        put_number(t, HTML_ATTRIBUTE_BORDER, "border", 0, 20, false);
-    }
-    if (r->kind == HTML_CELL) {
-        put_number(t, HTML_ATTRIBUTE_COLSPAN, "colspan", 2, 100, false);
-        put_number(t, HTML_ATTRIBUTE_ROWSPAN, "rowspan", 2, 1000, false);
-    }
-    if (r->kind == HTML_LIST && r->name[0] == 'o')
-        put_number(t, HTML_ATTRIBUTE_START, "start", 0, 99999, false);
-}
-
 /* ---- style ---- */
 
 static bool is_font(const GumboNode *node) {
@@ -214,7 +109,7 @@ static bool is_font(const GumboNode *node) {
 }
 
 /* What the attributes of old say, for what the style does not. */
-static void add_old_attributes(const struct level *l, const struct html_rule *r, const struct attributes *a,
+static void add_old_attributes(const struct level *l, const struct html_rule *r, const struct html_attributes *a,
                                struct css_style *style) {
     bool papered = r->kind == HTML_BODY || r->kind == HTML_CELL || is_structure(r);
     if (papered && !style->has_paper)
@@ -223,7 +118,7 @@ static void add_old_attributes(const struct level *l, const struct html_rule *r,
         style->has_ink = css_colour_read_attribute(a->of[HTML_ATTRIBUTE_COLOR], &style->ink);
 }
 
-static void read_style(struct cleaner *c, const struct level *l, const struct html_rule *r, const struct attributes *a,
+static void read_style(struct cleaner *c, const struct level *l, const struct html_rule *r, const struct html_attributes *a,
                        struct css_style *ret) {
     *ret = (struct css_style){.hidden = a->has[HTML_ATTRIBUTE_HIDDEN]};
     buf_reset(&c->style);
@@ -263,10 +158,10 @@ static void set_colours(struct cleaner *c, struct level *l, struct css_style *st
     l->paper = paper;
 }
 
-static void set_font(struct level *l, const struct attributes *a, struct css_style *style) {
+static void set_font(struct level *l, const struct html_attributes *a, struct css_style *style) {
     static const int16_t sizes[] = {0, 1000, 1300, 1600, 1800, 2400, 3200, 4800};
     int64_t px = css_length_px(style->font.length, l->font);
-    int size = is_font(l->node) ? font_size(a->of[HTML_ATTRIBUTE_SIZE]) : 0;
+    int size = is_font(l->node) ? html_font_size(a->of[HTML_ATTRIBUTE_SIZE]) : 0;
     if (px > FONT_MAX_PX)
         style->font.given = false;
     if (size)
@@ -279,8 +174,8 @@ static void put_colour(struct buf *to, const char *name, uint32_t rgb) {
     buf_printf(to, "%s:#%06x;", name, (unsigned)rgb);
 }
 
-static void put_style(struct tag *t, const struct level *l, const struct css_style *style) {
-    struct buf *b = &t->c->shown; /* not needed any more by now */
+static bool put_style(struct cleaner *c, const struct level *l, const struct css_style *style) {
+    struct buf *b = &c->shown; /* not needed any more by now */
     buf_reset(b);
     if (style->font.given) {
         buf_text(b, "font-size:");
@@ -291,11 +186,12 @@ static void put_style(struct tag *t, const struct level *l, const struct css_sty
         put_colour(b, "color", l->ink);
     if (style->has_paper)
         put_colour(b, "background-color", l->paper);
-    buf_put(b, buf_span(&t->c->style));
+    buf_put(b, buf_span(&c->style));
     if (b->n && b->p[b->n - 1] == ';')
         b->n--;
     if (b->n)
-        put_attribute(t, "style", buf_span(b));
+        html_put_attribute(c->to, "style", buf_span(b));
+    return b->n > 0;
 }
 
 /* ---- where an element may stand ---- */
@@ -346,7 +242,7 @@ static const struct html_rule *written_rule(const struct cleaner *c, const struc
 /* ---- links ---- */
 
 /* The target, in c->url and c->shown; false when there is none that is let through. */
-static bool read_link(struct cleaner *c, const struct attributes *a) {
+static bool read_link(struct cleaner *c, const struct html_attributes *a) {
     struct span href = a->of[HTML_ATTRIBUTE_HREF], trimmed = span_trim(href);
     buf_reset(&c->url);
     buf_reset(&c->shown);
@@ -359,9 +255,9 @@ static bool read_link(struct cleaner *c, const struct attributes *a) {
     return false;
 }
 
-static void open_link(struct cleaner *c, struct tag *t, const struct attributes *a, size_t at) {
-    put_attribute(t, "href", buf_span(&c->url));
-    put_attribute(t, "rel", SPAN("noopener noreferrer nofollow"));
+static void open_link(struct cleaner *c, const struct html_attributes *a, size_t at) {
+    html_put_attribute(c->to, "href", buf_span(&c->url));
+    html_put_attribute(c->to, "rel", SPAN("noopener noreferrer nofollow"));
     c->in_link = true;
     c->link_at = at;
     c->link_text_bytes = 0;
@@ -411,6 +307,10 @@ static void close_link(struct cleaner *c) {
 
 /* ---- elements ---- */
 
+static bool is_digit(uint8_t c) {
+    return c >= '0' && c <= '9';
+}
+
 static bool is_pixel(struct span size) {
     uint64_t n = 0;
     struct lex x = lex_of(span_trim(size));
@@ -427,7 +327,7 @@ static struct span source_of(const GumboNode *node) {
     return source.n ? source : html_attribute(node, "srcset");
 }
 
-static void put_picture(struct cleaner *c, struct level *l, const struct attributes *a, const struct css_style *style) {
+static void put_picture(struct cleaner *c, struct level *l, const struct html_attributes *a, const struct css_style *style) {
     struct span alt = charset_cut(span_trim(a->of[HTML_ATTRIBUTE_ALT]), ALT_MAX_BYTES);
     bool pixel = is_pixel(a->of[HTML_ATTRIBUTE_WIDTH]) || is_pixel(a->of[HTML_ATTRIBUTE_HEIGHT]);
     bool silent = a->has[HTML_ATTRIBUTE_ALT] && !html_is_seen(alt) && !c->in_link;
@@ -448,25 +348,20 @@ static void put_picture(struct cleaner *c, struct level *l, const struct attribu
         buf_text(c->to, "</span>");
 }
 
-static void put_start_tag(struct cleaner *c, struct level *l, const struct attributes *a, const struct css_style *style) {
+static void put_start_tag(struct cleaner *c, struct level *l, const struct html_attributes *a, const struct css_style *style) {
     const struct html_rule *r = l->written;
-    struct tag t = {.c = c, .a = a};
-    size_t at = c->to->n;
+    size_t at = c->to->n, count = r->kind == HTML_LINK ? 2 : 0; /* of attributes */
     buf_byte(c->to, '<');
     buf_text(c->to, r->name);
     if (r->kind == HTML_LINK)
-        open_link(c, &t, a, at);
-    put_attributes(&t, r);
-    if (is_font(l->node) && font_size(a->of[HTML_ATTRIBUTE_SIZE])) {
-        const char digit = (char)('0' + font_size(a->of[HTML_ATTRIBUTE_SIZE]));
-        put_attribute(&t, "size", span_of(&digit, 1));
-    }
-    put_style(&t, l, style);
+        open_link(c, a, at);
+    count += html_attributes_put(a, r, c->to);
+    count += put_style(c, l, style);
     buf_text(c->to, r->kind == HTML_PREFORMATTED ? ">\n" : ">"); /* a parser drops one line end there */
     c->elements++;
     c->formatting += 2 * c->formatting_open;
     if (r->kind == HTML_FORMATTING || r->kind == HTML_LINK)
-        l->formatting = 1 + t.count + (c->to->n - at) / 64;
+        l->formatting = 1 + count + (c->to->n - at) / 64;
     if (room(c))
         return;
     c->full = true;
@@ -477,9 +372,11 @@ static void put_start_tag(struct cleaner *c, struct level *l, const struct attri
 
 /* True: what it holds is to be read. */
 static bool enter_element(struct cleaner *c, struct level *l, const struct html_rule *r) {
-    struct attributes a;
+    struct html_attributes a;
     struct css_style style;
-    read_attributes(c, l->node, &a);
+    html_attributes_read(l->node, &a);
+    c->report->scripts += a.events;
+    c->report->pictures += a.fetched;
     c->report->scripts += r->kind == HTML_SCRIPT;
     c->report->forms += r->kind == HTML_CONTROL || r->kind == HTML_FORM;
     if (r->kind == HTML_DROPPED || r->kind == HTML_SCRIPT || r->kind == HTML_CONTROL)
