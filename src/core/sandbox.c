@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -266,9 +269,9 @@ static int allow(scmp_filter_ctx filter, const int *calls, size_t count) {
 
 /* Processes like itself, under the same filter. */
 static int allow_fork(scmp_filter_ctx filter) {
-    static const int calls[] = {SCMP_SYS(wait4),       SCMP_SYS(waitid),  SCMP_SYS(kill),
-                                SCMP_SYS(setitimer),   SCMP_SYS(alarm),   SCMP_SYS(socketpair),
-                                SCMP_SYS(close_range), SCMP_SYS(getppid), SCMP_SYS(dup2)};
+    static const int calls[] = {SCMP_SYS(wait4), SCMP_SYS(waitid),     SCMP_SYS(kill),        SCMP_SYS(setitimer),
+                                SCMP_SYS(alarm), SCMP_SYS(socketpair), SCMP_SYS(close_range), SCMP_SYS(getppid),
+                                SCMP_SYS(dup2),  SCMP_SYS(seccomp) /* to confine itself more */};
     int rc = allow(filter, calls, SD_COUNT(calls));
     if (rc == 0)
         rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NAMESPACES, 0));
@@ -340,6 +343,77 @@ enum sd_err sandbox_calls_only(unsigned calls) {
     enum sd_err err = no_dumps();
     err = err ? err : filter_calls(calls, &what);
     return err == SD_OK && !what.calls ? SD_ERR_UNSUPPORTED : err;
+}
+
+/* ---- a child that only computes ---- */
+
+static const int computing_calls[] = {
+    SCMP_SYS(read),         SCMP_SYS(write),       SCMP_SYS(close),      SCMP_SYS(lseek),         SCMP_SYS(mmap),
+    SCMP_SYS(munmap),       SCMP_SYS(mremap),      SCMP_SYS(brk),        SCMP_SYS(madvise),       SCMP_SYS(mprotect),
+    SCMP_SYS(futex),        SCMP_SYS(exit),        SCMP_SYS(exit_group), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(gettimeofday), SCMP_SYS(getrandom),   SCMP_SYS(time),       SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(getpid),     SCMP_SYS(gettid),        SCMP_SYS(restart_syscall),
+    SCMP_SYS(sched_yield),  SCMP_SYS(getrusage),   SCMP_SYS(sysinfo),
+};
+
+#define FILTER_BYTES ((size_t)32768)
+struct sandbox_filter {
+    size_t n;
+    struct sock_filter code[FILTER_BYTES / sizeof(struct sock_filter)];
+};
+
+/* libseccomp writes it to a descriptor. */
+static enum sd_err export_filter(scmp_filter_ctx made, struct sandbox_filter *ret) {
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    if (fd < 0)
+        return sd_err_from_errno(errno);
+    bool written = seccomp_export_bpf(made, fd) == 0 && lseek(fd, 0, SEEK_SET) == 0;
+    ssize_t n = written ? read(fd, ret->code, sizeof ret->code) : -1;
+    (void)close(fd);
+    if (n <= 0 || (size_t)n == sizeof ret->code || (size_t)n % sizeof ret->code[0])
+        return SD_ERR_UNSUPPORTED;
+    ret->n = (size_t)n / sizeof ret->code[0];
+    return SD_OK;
+}
+
+enum sd_err sandbox_filter_make(struct sandbox_filter **ret) {
+    struct sandbox_filter *filter = calloc(1, sizeof *filter);
+    scmp_filter_ctx made = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    enum sd_err err = filter && made ? SD_OK : SD_ERR_NOMEM;
+    if (err == SD_OK && allow(made, computing_calls, SD_COUNT(computing_calls)) != 0)
+        err = SD_ERR_UNSUPPORTED;
+    err = err ? err : export_filter(made, filter);
+    seccomp_release(made);
+    if (err)
+        free(filter);
+    else
+        *ret = filter;
+    return err;
+}
+
+enum sd_err sandbox_filter_enter(const struct sandbox_filter *filter) {
+    struct sock_filter *code = (struct sock_filter *)(uintptr_t)filter->code;
+    const struct sock_fprog program = {.len = (unsigned short)filter->n, .filter = code};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? SD_OK : SD_ERR_UNSUPPORTED;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LIMITS_MEMORY false
+#else
+#define LIMITS_MEMORY true
+#endif
+
+enum sd_err sandbox_limits(uint64_t cpu_seconds, uint64_t memory_bytes) {
+    const struct {
+        enum __rlimit_resource resource;
+        uint64_t limit;
+    } limits[] = {{RLIMIT_CPU, cpu_seconds}, {RLIMIT_NOFILE, 0}, {RLIMIT_FSIZE, 0}, {RLIMIT_AS, memory_bytes}};
+    for (size_t i = 0; i < SD_COUNT(limits); i++) {
+        const struct rlimit limit = {limits[i].limit, limits[i].limit};
+        if ((limits[i].resource != RLIMIT_AS || LIMITS_MEMORY) && setrlimit(limits[i].resource, &limit) != 0)
+            return SD_ERR_IO;
+    }
+    return SD_OK;
 }
 
 /* ---- all of it ---- */

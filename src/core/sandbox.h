@@ -48,6 +48,16 @@ enum sd_err sandbox_calls_only(unsigned calls) SD_MUST_CHECK;
  * SD_ERR_UNSUPPORTED: this kernel has no Landlock. */
 enum sd_err sandbox_no_files(void) SD_MUST_CHECK;
 
+/* For a one-shot child of a process with CALLS_FORK: it computes, reads what is open and writes to it, and nothing else: no
+ * descriptor is made, sent or received, no process or thread made or killed. Made once, before the parent confines itself, and
+ * entered by each child. */
+struct sandbox_filter;
+enum sd_err sandbox_filter_make(struct sandbox_filter **ret) SD_MUST_CHECK;
+enum sd_err sandbox_filter_enter(const struct sandbox_filter *filter) SD_MUST_CHECK;
+/* And its limits; no more descriptors than it has, no larger files. Under a sanitizer, memory is not limited: it needs much
+ * more. */
+enum sd_err sandbox_limits(uint64_t cpu_seconds, uint64_t memory_bytes) SD_MUST_CHECK;
+
 /* Appends the report as JSON: {"user":…,"root":…,"network":…,"files":…,"calls":…,"missing":[…]}. After success, files are found
  * below *ret_data_dir: "" when the root was changed to the data directory. */
 enum sd_err sandbox_enter(const struct sandbox_spec *spec, struct buf *report, const char **ret_data_dir) SD_MUST_CHECK;
