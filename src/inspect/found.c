@@ -100,6 +100,29 @@ static enum sd_err begin(const struct letter_parts *parts, struct letter_found *
     return err;
 }
 
+static enum sd_err take_in_files(const struct inspector *in, int answer, struct deadline deadline, struct letter_found *found) {
+    uint64_t findings[LIMIT_ATTACHMENTS] = {0};
+    enum sd_err err = spawner_collect(in->files, answer, deadline, findings, found->count);
+    for (size_t i = 0; i < found->count && err == SD_OK; i++)
+        found->files[i].findings |= findings[i];
+    return err;
+}
+
+/* The child looks while the scanner does. A letter without attachments needs none. */
+static enum sd_err look(struct inspector *in, int letter, const struct letter_parts *parts, struct deadline deadline,
+                        struct letter_found *found) {
+    int answer = -1;
+    bool has_files = parts->count > 0;
+    enum sd_err err = has_files && !in->files ? SD_ERR_UNAVAILABLE : SD_OK;
+    if (err == SD_OK && has_files)
+        err = spawner_begin(in->files, letter, &answer);
+    if (err)
+        return err;
+    note_ambiguities(parts, found);
+    scan(in, letter, parts, deadline, found);
+    return has_files ? take_in_files(in, answer, deadline, found) : SD_OK;
+}
+
 enum sd_err found_look(struct inspector *in, const struct letter_parts *parts, struct deadline deadline,
                        struct letter_found *ret) {
     int letter = -1;
@@ -107,10 +130,9 @@ enum sd_err found_look(struct inspector *in, const struct letter_parts *parts, s
     err = err ? err : sealed_memfd(parts->bytes, &letter);
     if (err)
         return err;
-    note_ambiguities(parts, ret);
-    scan(in, letter, parts, deadline, ret);
+    err = look(in, letter, parts, deadline, ret);
     (void)close(letter);
-    return SD_OK;
+    return err;
 }
 
 enum object_state found_worst(const struct letter_found *found) {

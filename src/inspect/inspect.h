@@ -10,6 +10,7 @@
 #include "core/role.h"
 #include "inspect/found.h"
 #include "inspect/health.h"
+#include "inspect/spawner.h"
 #include "inspect/watch.h"
 
 #define LETTER_ARENA_BYTES ((size_t)48 * 1024 * 1024) /* the part table of the worst letter, decoded names, judgement */
@@ -32,6 +33,7 @@ struct inspector {
     struct watch watch;
     struct scan_settings scan;
     struct connector *connector; /* NULL: nothing to connect to */
+    struct spawner *files;       /* NULL: no attachment can be looked into */
     struct health health;        /* with scanner and keeper */
 };
 
@@ -44,9 +46,9 @@ enum sd_err inspect_on_examine(void *ctx, struct ipc_call *call, const struct in
  * read. */
 enum sd_err policy_read(const struct config *config, struct arena *arena, struct auth_policy *ret) SD_MUST_CHECK;
 
-/* settings.c: what the section scan says; makes the processes aside. In prepare(). SD_ERR_CONFIG after having said what cannot
- * be. */
-enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid) SD_MUST_CHECK;
+/* settings.c: what the section scan says; makes the processes aside. In prepare(). files: load and judge. SD_ERR_CONFIG after
+ * having said what cannot be. */
+enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const struct spawner_spec *files) SD_MUST_CHECK;
 /* A process aside is gone: nothing can be looked into any more. */
 bool scan_crippled(const struct inspector *in);
 

@@ -66,7 +66,7 @@ static enum sd_err prepare(struct role_ctx *ctx) {
         return err;
     inspector.dns = dns_recent_source(recent);
     inspector.health.keeper = role_client(ctx, "keeper");
-    return scan_prepare(&inspector, role_uid(ctx), role_gid(ctx));
+    return scan_prepare(&inspector, role_uid(ctx), role_gid(ctx), &spawner_of_files);
 }
 
 static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {

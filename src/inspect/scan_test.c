@@ -234,6 +234,50 @@ static void the_keeper_is_told_how_the_scanner_is(void **state) {
     pthread_mutex_unlock(&k->lock);
 }
 
+/* What children find and what the scanner finds is one verdict. */
+static void files_are_looked_into(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct rig_keeper *k = keeper_of(&rig);
+    attach(&j, "a.js", SPAN("SCRIPT"));
+    attach(&j, "b.txt", SPAN("plain"));
+    attach(&j, "c.bin", SPAN("CRASH"));
+    attach(&j, "d.txt", SPAN("plain"));
+    judge_by(&rig, &j);
+    assert_int_equal(k->count, 5);
+    assert_int_equal(k->found[0].state, OBJECT_CLEAN);
+    assert_int_equal(k->found[1].state, OBJECT_SUSPICIOUS);
+    assert_int_equal(k->found[1].findings, FINDING_BIT(SCRIPT));
+    assert_int_equal(k->found[2].state, OBJECT_CLEAN);
+    assert_int_equal(k->found[3].findings, FINDING_BIT(CRASHED));
+    assert_int_equal(k->found[4].findings, FINDING_BIT(CRASHED));
+    assert_int_equal(j.rep.state, OBJECT_UNSCANNABLE);
+    assert_int_equal(j.rep.disposition, DISPOSITION_ACCEPT);
+}
+
+static void a_file_that_never_ends_is_unscannable(void **state) {
+    (void)state;
+    struct rig quick;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    rig_start_scanning(&quick, ZONE, "scan.file_seconds=1\n");
+    attach(&j, "a.bin", SPAN("HANG"));
+    judge_by(&quick, &j);
+    assert_true(keeper_of(&quick)->found[1].findings & FINDING_BIT(LIMIT_TIME));
+    rig_stop(&quick);
+}
+
+/* Of an attachment that others may see differently nobody can say that it is clean. */
+static void ambiguity_is_a_finding(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = {.letter = buf_new(65536)};
+    buf_text(&j.letter, "From: Kim <kim@customer.example>\r\nContent-Type: multipart/mixed; boundary=a\r\n"
+                        "Content-Type: multipart/mixed; boundary=b\r\n\r\n");
+    attach(&j, "note.txt", SPAN("x"));
+    judge_by(&rig, &j);
+    assert_int_equal(j.rep.state, OBJECT_SUSPICIOUS);
+    assert_true(keeper_of(&rig)->found[0].findings & FINDING_BIT(AMBIGUOUS));
+}
+
 static int set_up(void **state) {
     char lines[512];
     (void)state;
@@ -268,6 +312,9 @@ int main(void) {
         WITH_CLAMD(a_clean_letter_is_clean),
         WITH_CLAMD(a_virus_is_quarantined_and_named),
         WITH_CLAMD(the_letter_itself_is_scanned),
+        WITH_CLAMD(files_are_looked_into),
+        WITH_CLAMD(ambiguity_is_a_finding),
+        cmocka_unit_test(a_file_that_never_ends_is_unscannable),
         WITH_CLAMD(a_scanner_that_dies_leaves_letters_unscanned),
         cmocka_unit_test(while_it_is_down_letters_with_attachments_can_be_put_off),
         WITH_CLAMD(a_virus_is_refused_only_to_the_verified),

@@ -77,11 +77,27 @@ static enum sd_err use_clamd(struct inspector *in, const struct places *places) 
     return err;
 }
 
-enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid) {
+/* ---- files ---- */
+
+static enum sd_err spawn_files(struct inspector *in, uint32_t uid, uint32_t gid, const struct spawner_spec *files) {
+    const struct config *config = in->config;
+    struct spawner_spec spec = *files;
+    spec.uid = uid;
+    spec.gid = gid;
+    spec.file_ms = config_int(config, "scan.file_seconds") * 1000;
+    spec.budget = (struct files_budget){.entries_left = (uint32_t)config_int(config, "scan.entries"),
+                                        .depth = (uint32_t)config_int(config, "scan.depth"),
+                                        .bytes_left = (uint64_t)config_int(config, "scan.unpacked_bytes"),
+                                        .ratio = (uint32_t)config_int(config, "scan.ratio")};
+    return spawner_start(&spec, &in->files);
+}
+
+enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const struct spawner_spec *files) {
     struct places places = {.spec = {.uid = uid, .gid = gid}};
     enum sd_err err = read_settings(in->config, &in->scan);
     health_init(&in->health);
     in->health.settle_ms = config_int(in->config, "scan.settle_seconds") * 1000;
+    err = err ? err : spawn_files(in, uid, gid, files);
     err = err ? err : connect_places(in, &places);
     err = err ? err : use_clamd(in, &places);
     if (err == SD_OK && in->health.scanner.ops)
@@ -90,6 +106,6 @@ enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid) {
 }
 
 bool scan_crippled(const struct inspector *in) {
-    return (in->connector && connector_gone(in->connector)) ||
+    return spawner_gone(in->files) || (in->connector && connector_gone(in->connector)) ||
            (in->health.signatures && signatures_gone(in->health.signatures));
 }

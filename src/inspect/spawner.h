@@ -22,7 +22,7 @@ struct spawner_spec {
     enum sd_err (*judge)(void *loaded, struct files_budget *budget, const struct files_subject *subject,
                          uint64_t *ret_findings);
 };
-/* What the inspector uses: src/files. */
+/* load and judge of src/files. */
 extern const struct spawner_spec spawner_of_files;
 
 struct spawner;

@@ -4,6 +4,7 @@
 #include "core/ipc/keeper.h"
 #include "core/role.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,6 +160,17 @@ static bool is_set(const char *line, const char *lines) {
     return strstr(lines, key) != NULL;
 }
 
+/* What the files of letters do to whoever looks into them: as they begin. */
+static enum sd_err judge_file(SD_UNUSED void *loaded, SD_UNUSED struct files_budget *budget,
+                              const struct files_subject *subject, uint64_t *ret_findings) {
+    if (span_starts(subject->content, SPAN("CRASH")))
+        _exit(EXIT_FAILURE);
+    while (span_starts(subject->content, SPAN("HANG")))
+        (void)sched_yield();
+    *ret_findings = span_starts(subject->content, SPAN("SCRIPT")) ? FINDING_BIT(SCRIPT) : 0;
+    return SD_OK;
+}
+
 void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
     struct buf all SD_CLEANUP(buf_free) = buf_new(8192);
     buf_text(&all, POLICY_LINES);
@@ -167,7 +179,8 @@ void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
             buf_printf(&all, "%s\n", scan_lines[i]);
     buf_text(&all, lines);
     start(rig, zone, buf_span(&all));
-    must(scan_prepare(&rig->inspector, getuid(), getgid()) == SD_OK);
+    const struct spawner_spec files = {.judge = judge_file};
+    must(scan_prepare(&rig->inspector, getuid(), getgid(), &files) == SD_OK);
     start_keeper(rig);
 }
 
