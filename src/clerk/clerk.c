@@ -1,116 +1,152 @@
 /*
  * sealdesk-clerk - files: takes what the edge wrote to the intake, has the keeper adopt it, and puts it into the store, exactly
- * once. It can misfile and withhold; it cannot open a letter, sign one, or change the log. And shows the log's checkpoints to
- * witnesses outside (witness.h), for which alone it may be given a network.
+ * once. Calendar work beside it, each in threads of its own that give way: stored letters are looked into again (rescan.h),
+ * pictures of attachments are made (preview.h), the spam filter learns (learn.h). It can misfile and withhold; it cannot sign a
+ * letter, change the log, or open more than warrants say. And shows the log's checkpoints to witnesses outside (witness.h), for
+ * which alone it may be given a network.
  *
- * Woken by the bell "intake", and every second in any case. Limits: 64 records or 8 MiB at once (batch.h).
+ * Woken by the bells "intake" and "preview", and every second in any case. Limits: 64 records or 8 MiB at once (batch.h).
  */
+#include "clerk/learn.h"
+#include "clerk/preview.h"
+#include "clerk/rescan.h"
 #include "clerk/witness.h"
 #include "clerk/work.h"
-#include "core/log.h"
+#include "clerk/worker.h"
 #include "core/role.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WAIT_MS 1000
+#define AFTER_FAILURE_MS 250
 #define UNREADY_AFTER_MS 5000
 #define PATH_BYTES 4096
+#define INSPECTOR "inspect0"  /* any one would do */
+#define RENDER_SLACK_MS 30000 /* beside preview.seconds: for coming and going */
 
 static struct {
     struct work *work;
+    struct worker filing;
+    struct rescan *rescan;
+    struct previewer *previewer;
+    struct learner *learner; /* NULL: nothing is learned */
     struct witness *witness; /* NULL: none is configured */
-    unsigned long thread;
-    pthread_mutex_t lock; /* of the two bells */
-    int bell;             /* the thread's */
-    int new_bell;         /* came since; the thread takes it over */
-    atomic_bool stopping;
-} clerk = {.lock = PTHREAD_MUTEX_INITIALIZER, .bell = -1, .new_bell = -1};
+    int preview_bell;        /* came before the start; else -1 */
+    char intake_dir[PATH_BYTES], store_dir[PATH_BYTES];
+} clerk = {.preview_bell = -1};
 
-static void close_fd(int fd) {
-    if (fd >= 0)
-        (void)close(fd);
+static int64_t file_step(SD_UNUSED void *arg) {
+    bool more = false;
+    enum sd_err err = work_step(clerk.work, &more);
+    if (worker_stops(&clerk.filing))
+        return 0;
+    work_report(clerk.work);
+    if (err)
+        return -AFTER_FAILURE_MS;
+    return more ? 0 : WAIT_MS;
 }
 
 static enum sd_err clerk_on_bell(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
-    if (strcmp(name, "intake") != 0) {
-        close_fd(fd);
-        return SD_OK;
-    }
-    pthread_mutex_lock(&clerk.lock);
-    close_fd(clerk.new_bell);
-    clerk.new_bell = fd;
-    pthread_mutex_unlock(&clerk.lock);
+    if (strcmp(name, "intake") == 0)
+        worker_bell(&clerk.filing, fd);
+    else if (strcmp(name, "preview") == 0 && clerk.previewer)
+        previewer_bell(clerk.previewer, fd);
+    else if (strcmp(name, "preview") == 0 && clerk.preview_bell < 0)
+        clerk.preview_bell = fd;
+    else
+        (void)close(fd);
     return SD_OK;
 }
 
-/* A bell is closed by the thread that waits on it, never under it. */
-static int present_bell(void) {
-    pthread_mutex_lock(&clerk.lock);
-    if (clerk.new_bell >= 0) {
-        close_fd(clerk.bell);
-        clerk.bell = clerk.new_bell;
-        clerk.new_bell = -1;
-    }
-    int bell = clerk.bell;
-    pthread_mutex_unlock(&clerk.lock);
-    return bell;
+/* ---- beginning ---- */
+
+static enum sd_err new_previewer(struct role_ctx *ctx) {
+    int64_t seconds = config_int(role_config(ctx), "preview.seconds");
+    struct previewer_spec spec = {.store_dir = clerk.store_dir,
+                                  .keeper = role_client(ctx, "keeper"),
+                                  .render = role_client(ctx, "render"),
+                                  .wait_ms = PREVIEW_WAIT_MS,
+                                  .render_ms = seconds * 1000 + RENDER_SLACK_MS,
+                                  .give_up_ms = PREVIEW_GIVE_UP_MS,
+                                  .keep_again_ms = PREVIEW_KEEP_AGAIN_MS};
+    enum sd_err err = previewer_new(&spec, &clerk.previewer);
+    if (err == SD_OK && clerk.preview_bell >= 0)
+        previewer_bell(clerk.previewer, clerk.preview_bell);
+    return err;
 }
 
-static void wait_for_work(void) {
-    int bell = present_bell();
-    struct timespec pause = {.tv_sec = WAIT_MS / 1000, .tv_nsec = WAIT_MS % 1000 * 1000000L};
-    if (bell < 0)
-        (void)nanosleep(&pause, NULL);
-    else if (bell_wait(bell, deadline_in_ms(WAIT_MS)) == SD_ERR_IO)
-        log_warn("clerk.bell", "error=io");
+static enum sd_err new_rescan(struct role_ctx *ctx) {
+    struct rescan_spec spec = {.store_dir = clerk.store_dir,
+                               .keeper = role_client(ctx, "keeper"),
+                               .inspect = role_client(ctx, INSPECTOR),
+                               .wait_ms = RESCAN_WAIT_MS};
+    return rescan_new(&spec, &clerk.rescan);
 }
 
-/* After a failure the bell may go on ringing: wait without listening to it. */
-static void wait_after_failure(void) {
-    struct timespec pause = {.tv_nsec = 250000000L};
-    (void)nanosleep(&pause, NULL);
+static enum sd_err new_learner(struct role_ctx *ctx) {
+    struct learner_spec spec = {.store_dir = clerk.store_dir,
+                                .keeper = role_client(ctx, "keeper"),
+                                .inspect = role_client(ctx, INSPECTOR),
+                                .wait_ms = LEARN_WAIT_MS};
+    return *config_text(role_config(ctx), "scan.rspamd_controller") ? learner_new(&spec, &clerk.learner) : SD_OK;
 }
 
-static void *run(SD_UNUSED void *arg) {
-    while (!atomic_load(&clerk.stopping)) {
-        bool more = false;
-        enum sd_err err = work_step(clerk.work, &more);
-        if (atomic_load(&clerk.stopping))
-            break;
-        work_report(clerk.work);
-        if (err)
-            wait_after_failure();
-        else if (!more)
-            wait_for_work();
-    }
-    return NULL;
+static enum sd_err find_folders(struct role_ctx *ctx) {
+    const char *dir = role_data_dir(ctx);
+    int n = snprintf(clerk.intake_dir, PATH_BYTES, "%s/intake", dir);
+    int m = snprintf(clerk.store_dir, PATH_BYTES, "%s/store", dir);
+    return n < 0 || m < 0 || n >= PATH_BYTES || m >= PATH_BYTES ? SD_ERR_LIMIT : SD_OK;
+}
+
+static enum sd_err start_threads(struct role_ctx *ctx) {
+    enum sd_err err = clerk.witness ? witness_start(clerk.witness, role_client(ctx, "keeper")) : SD_OK;
+    if (err == SD_OK)
+        err = worker_start(&clerk.filing);
+    if (err == SD_OK)
+        err = rescan_start(clerk.rescan);
+    if (err == SD_OK)
+        err = previewer_start(clerk.previewer);
+    if (err == SD_OK && clerk.learner)
+        err = learner_start(clerk.learner);
+    return err;
 }
 
 static enum sd_err clerk_start(struct role_ctx *ctx) {
-    char intake[PATH_BYTES], store[PATH_BYTES];
-    const char *dir = role_data_dir(ctx);
-    int n = snprintf(intake, sizeof intake, "%s/intake", dir), m = snprintf(store, sizeof store, "%s/store", dir);
-    if (n < 0 || m < 0 || n >= PATH_BYTES || m >= PATH_BYTES)
-        return SD_ERR_LIMIT;
-    enum sd_err err = work_new(intake, store, role_client(ctx, "keeper"), &clerk.work);
-    if (err == SD_OK && clerk.witness)
-        err = witness_start(clerk.witness, role_client(ctx, "keeper"));
-    return err ? err : role_thread("clerk", run, NULL, &clerk.thread);
+    enum sd_err err = find_folders(ctx);
+    if (err == SD_OK)
+        err = work_new(clerk.intake_dir, clerk.store_dir, role_client(ctx, "keeper"), &clerk.work);
+    if (err == SD_OK)
+        err = new_rescan(ctx);
+    if (err == SD_OK)
+        err = new_previewer(ctx);
+    if (err == SD_OK)
+        err = new_learner(ctx);
+    return err ? err : start_threads(ctx);
 }
 
+/* Clients are made now, attached when their links come. */
 static enum sd_err clerk_prepare(struct role_ctx *ctx) {
-    (void)role_client(ctx, "keeper"); /* made now, attached when its link comes */
+    (void)role_client(ctx, "keeper");
+    (void)role_client(ctx, INSPECTOR);
+    (void)role_client(ctx, "render");
+    worker_init(&clerk.filing, &(struct worker_spec){.name = "clerk", .step = file_step});
     return witness_new(ctx, &clerk.witness);
 }
 
 static enum sd_err clerk_on_file(SD_UNUSED struct role_ctx *ctx, const char *name, int fd) {
     return witness_take_file(clerk.witness, name, fd);
+}
+
+/* ---- running and ending ---- */
+
+static void add_reason(struct buf *reason, const char *sentence) {
+    if (!sentence)
+        return;
+    if (reason->n)
+        buf_byte(reason, ' ');
+    buf_text(reason, sentence);
 }
 
 static void clerk_ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
@@ -121,15 +157,22 @@ static void clerk_ping(SD_UNUSED struct role_ctx *ctx, struct role_health *healt
         buf_text(&health->reason, now.problem);
     }
     witness_health(clerk.witness, &health->reason, &health->wanted);
+    add_reason(&health->reason, rescan_problem(clerk.rescan));
+    add_reason(&health->reason, learner_problem(clerk.learner));
 }
 
-static void clerk_stop(SD_UNUSED struct role_ctx *ctx) {
-    atomic_store(&clerk.stopping, true);
-    pthread_mutex_lock(&clerk.lock);
-    if (clerk.bell >= 0)
-        bell_ring(clerk.bell);
-    pthread_mutex_unlock(&clerk.lock);
-    (void)pthread_join(clerk.thread, NULL);
+/* What waits for an answer of inspector or renderer may take minutes: their ends are taken away. */
+static void clerk_stop(struct role_ctx *ctx) {
+    worker_tell_stop(&clerk.filing);
+    rescan_tell_stop(clerk.rescan);
+    previewer_tell_stop(clerk.previewer);
+    learner_tell_stop(clerk.learner);
+    ipc_client_attach(role_client(ctx, INSPECTOR), -1);
+    ipc_client_attach(role_client(ctx, "render"), -1);
+    worker_join(&clerk.filing);
+    rescan_free(&clerk.rescan);
+    previewer_free(&clerk.previewer);
+    learner_free(&clerk.learner);
     witness_stop(&clerk.witness);
     work_free(&clerk.work);
 }

@@ -225,10 +225,16 @@ static inline enum sd_err fake_pending(void *ctx, struct ipc_call *call) {
     return SD_OK;
 }
 
+static inline enum sd_err fake_nothing_due(SD_UNUSED void *ctx, struct ipc_call *call) {
+    keeper_scan_due_reply(call, &(struct keeper_scan_due_rep){});
+    return SD_OK;
+}
+
 static inline void *fake_run(void *arg) {
     static const struct ipc_op ops[] = {
         {2, "adopt", PEER_CLERK, KEEPER_READY, false, false, fake_adopt},
         {3, "intake_pending", PEER_CLERK, KEEPER_READY, false, false, fake_pending},
+        {99, "scan_due", PEER_CLERK, KEEPER_READY, false, false, fake_nothing_due},
     };
     struct fake_keeper *k = arg;
     struct ipc_conn *conn = ipc_conn_new(k->fds[1], PEER_CLERK, 0);

@@ -13,7 +13,7 @@ const char *facet_name(enum facet facet) {
 
 enum sd_err facet_key(struct span object_key, enum facet facet, struct secret *ret) {
     uint8_t info[] = "sealdesk facet 1 \0"; /* the number takes the place of the last byte but one */
-    if (object_key.n != KEY_BYTES || facet < FACET_HEAD || facet > FACET_FILE)
+    if (object_key.n != KEY_BYTES || facet < FACET_HEAD || facet > FACET_PREVIEW)
         return SD_ERR_BUG;
     info[sizeof info - 2] = (uint8_t)facet;
     return crypt_hkdf(object_key, SPAN_NONE, span_of(info, sizeof info - 1), KEY_BYTES, ret);

@@ -199,7 +199,7 @@ static void facets(void **state) {
     assert_string_equal(facet_name(FACET_FILE), "file");
     assert_string_equal(facet_name((enum facet)0), "unknown");
     struct secret keys[2] = {0};
-    for (unsigned f = FACET_HEAD; f <= FACET_FILE; f++) {
+    for (unsigned f = FACET_HEAD; f <= FACET_PREVIEW; f++) {
         struct secret again SD_CLEANUP(secret_free) = {0};
         assert_int_equal(facet_key(OBJECT_KEY, (enum facet)f, &keys[f % 2]), SD_OK);
         assert_int_equal(facet_key(OBJECT_KEY, (enum facet)f, &again), SD_OK);
@@ -210,7 +210,7 @@ static void facets(void **state) {
     struct secret none = {0};
     secret_free(&keys[0]);
     secret_free(&keys[1]);
-    assert_int_equal(facet_key(OBJECT_KEY, (enum facet)9, &none), SD_ERR_BUG);
+    assert_int_equal(facet_key(OBJECT_KEY, (enum facet)10, &none), SD_ERR_BUG);
     assert_int_equal(facet_key(SPAN("short"), FACET_HEAD, &none), SD_ERR_BUG);
     assert_null(none.p);
 }

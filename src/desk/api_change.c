@@ -4,6 +4,7 @@
 #include "desk/present.h"
 #include "desk/problem.h"
 #include "desk/ticket_find.h"
+#include "store/event.h"
 
 #define QUEUE_NAME_MAX 64
 #define PERSON_TEXT_MAX 320
@@ -119,12 +120,24 @@ static enum sd_err ask_keeper(struct desk *desk, struct exchange *x, const struc
     return err;
 }
 
+/* What the spam filter learns from (store/learn.h): that somebody took it for spam, or says that it is none. */
+static enum sd_err note_spam(struct store *store, struct span person, const struct ticket_row *row, enum ticket_state state,
+                             int64_t now_ms) {
+    bool spam = state == TICKET_SPAM && row->state != TICKET_SPAM;
+    bool none = row->state == TICKET_SPAM && (state == TICKET_OPEN || state == TICKET_PENDING);
+    struct event_row event = {.at_ms = now_ms, .kind = spam ? EVENT_SPAM : EVENT_NOT_SPAM, .actor = person};
+    return spam || none ? event_add(store, &row->id, &event) : SD_OK;
+}
+
 /* Each field is one revision, all of them one transaction. */
-static enum sd_err change_row(struct store *store, const struct ticket_row *row, const struct change *change) {
+static enum sd_err change_row(struct store *store, struct span person, const struct ticket_row *row,
+                              const struct change *change) {
     int64_t revision = row->revision, now = clock_unix_ms();
     enum sd_err err = SD_OK;
     if (change->has_state)
         err = ticket_set_state(store, &row->id, revision++, change->state, now);
+    if (err == SD_OK && change->has_state)
+        err = note_spam(store, person, row, change->state, now);
     if (err == SD_OK && change->has_assignee)
         err = ticket_set_assignee(store, &row->id, revision++, change->assignee, now);
     if (err == SD_OK && change->has_category)
@@ -140,7 +153,7 @@ static enum sd_err store_change(struct desk *desk, struct exchange *x, const str
     if (err == SD_OK)
         err = store_begin(lease.store, x->deadline);
     if (err == SD_OK)
-        err = change_row(lease.store, row, change);
+        err = change_row(lease.store, x->session.person, row, change);
     if (err == SD_OK)
         err = ticket_get(lease.store, &row->id, x->arena, row);
     if (err == SD_OK)

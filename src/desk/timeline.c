@@ -33,6 +33,10 @@ static const struct {
     {EVENT_SENT, NULL, "The recipient's server took the answer."},
     {EVENT_DEFERRED, NULL, "The answer could not be delivered yet; it will be tried again."},
     {EVENT_FAILED, NULL, "The answer could not be delivered."},
+    {EVENT_VERDICT, NULL, "It was looked into again; what was found has changed."},
+    {EVENT_RELEASED, NULL, "Released."},
+    {EVENT_SPAM, NULL, "Took it for spam."},
+    {EVENT_NOT_SPAM, NULL, "Said that it is no spam."},
 };
 
 static struct span tell(const struct event_row *event, struct arena *arena) {
