@@ -226,6 +226,32 @@ static void changes_go_through_the_keeper_and_raise_the_revision(void **state) {
     assert_int_equal(fixture_row(f, 1).revision, 5);
 }
 
+/* Newest last: what the spam filter is to learn from. Other changes teach nothing. */
+static void decisions_about_spam_are_events(void **state) {
+    struct fixture *f = *state;
+    static const char *const states[] = {"closed", "spam", "spam", "open", "closed", "spam", "closed"};
+    static const enum event_kind expected[] = {EVENT_SPAM, EVENT_NOT_SPAM, EVENT_SPAM};
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    struct event_row *events;
+    size_t count, seen = 0;
+    fixture_ticket(f, 1, "support", TICKET_OPEN, "x");
+    for (size_t i = 0; i < SD_COUNT(states); i++) {
+        char body[64];
+        (void)snprintf(body, sizeof body, "{\"state\":\"%s\"}", states[i]);
+        assert_int_equal(change(f, "*", body), 200);
+    }
+    struct ticket_id id = fixture_row(f, 1).id;
+    assert_int_equal(lease_take(f->desk.stores, deadline_in_ms(5000), &lease), SD_OK);
+    assert_int_equal(event_list(lease.store, &id, LIMIT_LIST_ITEMS, f->x.arena, &events, &count), SD_OK);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].kind == EVENT_SPAM || events[i].kind == EVENT_NOT_SPAM) {
+            assert_true(seen < SD_COUNT(expected));
+            assert_int_equal(events[i].kind, expected[seen++]);
+            assert_true(span_eq(events[i].actor, SPAN(PERSON_AGENT)));
+        }
+    assert_int_equal(seen, SD_COUNT(expected));
+}
+
 static void changes_need_the_revision_read(void **state) {
     struct fixture *f = *state;
     fixture_ticket(f, 1, "support", TICKET_OPEN, "x");
@@ -334,6 +360,7 @@ int main(void) {
         TEST(ticket_has_messages_and_an_etag),
         TEST(not_yours_is_not_there),
         TEST(changes_go_through_the_keeper_and_raise_the_revision),
+        TEST(decisions_about_spam_are_events),
         TEST(changes_need_the_revision_read),
         TEST(wrong_changes_name_their_fields),
         TEST(a_refused_change_changes_nothing),
