@@ -14,7 +14,7 @@ from desk import letter, signed, wait_for
 from test_bad_days import ready
 
 FOLDERS = {"edge": ["intake"], "dns": [], "inspect": [], "keeper": ["keeper"], "clerk": ["intake", "store"],
-           "courier": ["store"], "desk": ["store"]}
+           "courier": ["store"], "desk": ["store"], "render": []}
 
 
 def facts(pid):
@@ -42,6 +42,31 @@ def test_every_role_is_confined(office):
         limits = pathlib.Path(f"/proc/{role['pid']}/limits").read_text().splitlines()
         assert [x.split()[4:6] for x in limits if x.startswith("Max core file size")] == [["0", "0"]]
     assert all(len(names) == 1 for names in users.values())
+
+
+def children(pids):
+    """Processes aside, which roles have: who makes their connections, who looks into files, who starts the sandbox."""
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            of = facts(int(path.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(of["PPid"][0]) in pids:
+            yield int(path.name), of
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_processes_aside_have_nothing_but_what_they_are_for(office):
+    roles = {r["pid"]: r["name"] for r in office.status()["roles"]}
+    found = list(children(roles))
+    assert {roles[int(of["PPid"][0])] for _, of in found} >= {"inspect", "render"}
+    for pid, of in found:
+        name = (roles[int(of["PPid"][0])], of["Name"])
+        assert of["NoNewPrivs"] == ["1"] and "0" not in of["Uid"] + of["Gid"] + of["Groups"], name
+        assert set(of["CapEff"] + of["CapPrm"]) == {"0000000000000000"}, name
+        for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            target = os.readlink(fd)
+            assert target.startswith(("socket:", "pipe:", "/dev/null", "/memfd:", "anon_inode:")) or "/log" in target, (name, target)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -247,6 +247,6 @@ def test_log_tells_who_opened_what_and_verifies(office):
 def test_status_names_what_confines_each_role(office):
     status = office.status()
     assert status["ready"] and status["intake_waiting"] == 0
-    assert {r["name"] for r in status["roles"]} == {"edge", "dns", "inspect", "keeper", "clerk", "courier", "desk"}
+    assert {r["name"] for r in status["roles"]} == {"edge", "dns", "inspect", "keeper", "clerk", "courier", "desk", "render"}
     for role in status["roles"]:
         assert role["sandbox"]["seccomp"] and role["sandbox"]["landlock_abi"] >= 1 and role["restarts"] == 0
