@@ -44,11 +44,11 @@ enum sd_err api_attachment_get(struct desk *desk, struct exchange *x) {
     if (err == SD_OK)
         err = attachment_name(desk, x, &row, &name);
     if (err == SD_OK)
-        err = large_enter(desk, x->deadline);
+        err = place_take(&desk->sources, x->deadline);
     if (err)
         return err;
     err = load(desk, x, &row.object, key, &digest);
-    large_leave(desk);
+    (void)sem_post(&desk->sources);
     if (err == SD_OK)
         respond_file(x, name);
     return err;

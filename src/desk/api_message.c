@@ -85,14 +85,6 @@ static void put_opened(const struct desk *desk, struct exchange *x, const struct
     json_end(&j);
 }
 
-/* Whether a facet is stored: as many bytes as fit into none say that there are some. */
-static enum sd_err look_for(struct store *store, const struct object_id *object, enum facet facet, bool *ret) {
-    struct buf nothing SD_CLEANUP(buf_free) = buf_new(0);
-    enum sd_err err = facet_get(store, object, facet, &nothing);
-    *ret = err == SD_OK || err == SD_ERR_LIMIT;
-    return *ret || err == SD_ERR_NOTFOUND ? SD_OK : err;
-}
-
 static enum sd_err load_rows(struct desk *desk, struct exchange *x, struct opened *o) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = path_id(x, &o->object);
@@ -101,7 +93,7 @@ static enum sd_err load_rows(struct desk *desk, struct exchange *x, struct opene
     if (err == SD_OK)
         err = message_get(lease.store, &o->object, x->arena, &o->row);
     if (err == SD_OK)
-        err = look_for(lease.store, &o->object, FACET_HTML, &o->has_html);
+        err = facet_exists(lease.store, &o->object, FACET_HTML, &o->has_html);
     return err;
 }
 

@@ -13,14 +13,11 @@
 /* Within a transaction of its own. A ticket that another request has removed meanwhile has no state. */
 static enum sd_err show_state(struct desk *desk, struct exchange *x, const struct ticket_id *ticket, enum ticket_state state) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
-    struct ticket_row row;
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
     if (err == SD_OK)
         err = store_begin(lease.store, x->deadline);
     if (err == SD_OK)
-        err = ticket_get(lease.store, ticket, x->arena, &row);
-    if (err == SD_OK && row.state != state)
-        err = ticket_set_state(lease.store, ticket, row.revision, state, clock_unix_ms());
+        err = ticket_file_state(lease.store, ticket, state, clock_unix_ms());
     if (err == SD_OK)
         err = store_commit(lease.store);
     return err == SD_ERR_NOTFOUND ? SD_OK : err;

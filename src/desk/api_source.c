@@ -34,10 +34,10 @@ enum sd_err api_source_get(struct desk *desk, struct exchange *x) {
     if (err == SD_ERR_UNSUPPORTED)
         return respond_unfit(desk, x, &id, &id, WANTED_SOURCE);
     if (err == SD_OK)
-        err = large_enter(desk, x->deadline);
+        err = place_take(&desk->sources, x->deadline);
     if (err)
         return err;
     err = send_source(desk, x, &id, key);
-    large_leave(desk);
+    (void)sem_post(&desk->sources);
     return err;
 }

@@ -67,14 +67,10 @@ void put_attachments(struct json_out *j, const char *key, const struct object_id
     json_end(j);
 }
 
-enum sd_err large_enter(struct desk *desk, struct deadline deadline) {
+enum sd_err place_take(sem_t *places, struct deadline deadline) {
     struct timespec until = {deadline.at_ns / 1000000000, deadline.at_ns % 1000000000};
-    while (sem_clockwait(&desk->sources, CLOCK_MONOTONIC, &until) != 0)
+    while (sem_clockwait(places, CLOCK_MONOTONIC, &until) != 0)
         if (errno != EINTR)
             return SD_ERR_BUSY;
     return SD_OK;
-}
-
-void large_leave(struct desk *desk) {
-    (void)sem_post(&desk->sources);
 }

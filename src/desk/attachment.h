@@ -19,8 +19,7 @@ struct span attachment_name_in(const struct cards_head_v1 *card, uint16_t index)
 void put_attachments(struct json_out *j, const char *key, const struct object_id *letter, const struct cards_head_v1 *card,
                      const struct custody *custody);
 
-/* The few places for large answers; SD_ERR_BUSY when none is free in time. */
-enum sd_err large_enter(struct desk *desk, struct deadline deadline) SD_MUST_CHECK;
-void large_leave(struct desk *desk);
+/* One of the few places for large answers (desk.h); SD_ERR_BUSY when none is free in time. Left with sem_post. */
+enum sd_err place_take(sem_t *places, struct deadline deadline) SD_MUST_CHECK;
 
 #endif

@@ -8,13 +8,15 @@
 #include "auth/policy.h"
 #include "desk/http.h"
 #include "desk/stores.h"
+#include "desk/viewing.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 
-#define REPLY_LOCKS 16    /* answers with the same Idempotency-Key wait for each other */
-#define CHANGE_LOCKS 16   /* changes of the same ticket wait for each other */
-#define SOURCES_AT_ONCE 3 /* a source or file is up to 25 MiB, sealed and plain: this bounds the memory for them */
+#define REPLY_LOCKS 16     /* answers with the same Idempotency-Key wait for each other */
+#define CHANGE_LOCKS 16    /* changes of the same ticket wait for each other */
+#define SOURCES_AT_ONCE 3  /* a source or file is up to 25 MiB, sealed and plain: this bounds the memory for them */
+#define PREVIEWS_AT_ONCE 2 /* the pictures of one attachment are up to 120 MiB, the same */
 
 struct desk {
     struct ipc_client *keeper;
@@ -26,10 +28,12 @@ struct desk {
     int outbound_bell, preview_bell; /* -1: none was given */
     pthread_mutex_t reply_locks[REPLY_LOCKS];
     pthread_mutex_t change_locks[CHANGE_LOCKS];
-    sem_t sources;
+    sem_t sources, previews;
+    struct viewings viewings;
 };
 
 void desk_init(struct desk *desk);
+void desk_end(struct desk *desk); /* wipes what desk_init made room for; its parts are their owners' */
 
 /* ---- the two halves of an exchange ---- */
 
@@ -58,6 +62,7 @@ desk_handler api_requests_list, api_request_make, api_request_approve, api_reque
 desk_handler api_tickets_list, api_ticket_get, api_ticket_change, api_message_get, api_source_get, api_reply_create,
     api_timeline_get, api_ticket_destroy, api_message_destroy;
 desk_handler api_message_html, api_message_attachments, api_message_release, api_attachment_get, api_attachment_release;
+desk_handler api_preview_want, api_preview_state, api_preview_page;
 desk_handler api_quarantine_list, api_incidents_list, api_incident_close;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
 desk_handler page_index, page_script, page_sender_script, page_access_script, page_account_script, page_style, page_icon;

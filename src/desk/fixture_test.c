@@ -67,6 +67,7 @@ int fixture_tear_down(void **state) {
     ipc_client_attach(f->desk.keeper, -1);
     fake_keeper_join();
     stores_free(&f->desk.stores);
+    desk_end(&f->desk);
     arena_free(&f->x.arena);
     buf_free(&f->x.response.body);
     remove_folder(f->dir);

@@ -94,6 +94,7 @@ struct exchange {
     struct session session; /* of routes that need one */
     struct intent intent;   /* its zero names nothing that anybody may */
     struct span id;         /* what {id} of the route's pattern matched */
+    struct span page;       /* and {page} */
     struct deadline deadline;
 };
 

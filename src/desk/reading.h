@@ -9,10 +9,11 @@
 #include "crypt/seal.h"
 #include "desk/desk.h"
 
-#define HEAD_PLAIN_MAX ((size_t)768 * 1024)         /* every field of cards_head_v1 at its own maximum */
-#define SOURCE_PLAIN_MAX ((size_t)26 * 1024 * 1024) /* LIMIT_MESSAGE_BYTES and what the edge put on top */
-#define FILE_PLAIN_MAX SOURCE_PLAIN_MAX             /* an attachment is smaller than its letter */
-#define SEALED_EXTRA ((size_t)64 * 1024)            /* sealing adds a header and a tag per chunk */
+#define HEAD_PLAIN_MAX ((size_t)768 * 1024)           /* every field of cards_head_v1 at its own maximum */
+#define SOURCE_PLAIN_MAX ((size_t)26 * 1024 * 1024)   /* LIMIT_MESSAGE_BYTES and what the edge put on top */
+#define FILE_PLAIN_MAX SOURCE_PLAIN_MAX               /* an attachment is smaller than its letter */
+#define PREVIEW_PLAIN_MAX ((size_t)121 * 1024 * 1024) /* cards_preview_v1: 120 MiB of pictures, and what is said of them */
+#define SEALED_EXTRA ((size_t)64 * 1024)              /* sealing adds a header and a tag per chunk */
 
 struct keys {
     struct span keys[LIMIT_LIST_ITEMS]; /* KEY_BYTES each, in the exchange's arena; empty: may not */

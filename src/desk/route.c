@@ -14,7 +14,7 @@ enum access {
 
 struct route {
     enum http_method method;
-    const char *pattern; /* {id} matches one segment */
+    const char *pattern; /* {id} matches one segment, and so does {page} */
     enum access access;
     bool csrf;
     size_t body_max; /* 0: no body is read */
@@ -89,6 +89,9 @@ static const struct route routes[] = {
     {HTTP_POST, "/api/v1/messages/{id}/release", ACCESS_PERSON, true, CHANGE_BODY, api_message_release},
     {HTTP_GET, "/api/v1/attachments/{id}", ACCESS_SESSION, false, 0, api_attachment_get},
     {HTTP_POST, "/api/v1/attachments/{id}/release", ACCESS_PERSON, true, CHANGE_BODY, api_attachment_release},
+    {HTTP_GET, "/api/v1/attachments/{id}/preview", ACCESS_SESSION, false, 0, api_preview_state},
+    {HTTP_POST, "/api/v1/attachments/{id}/preview", ACCESS_SESSION, true, 0, api_preview_want},
+    {HTTP_GET, "/api/v1/attachments/{id}/preview/{page}", ACCESS_SESSION, false, 0, api_preview_page},
     {HTTP_GET, "/api/v1/quarantine", ACCESS_PERSON, false, 0, api_quarantine_list},
     {HTTP_GET, "/api/v1/incidents", ACCESS_PERSON, false, 0, api_incidents_list},
     {HTTP_POST, "/api/v1/incidents/{id}/close", ACCESS_PERSON, true, CHANGE_BODY, api_incident_close},
@@ -104,7 +107,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/icon.svg", ACCESS_PUBLIC, false, 0, page_icon},
 };
 
-static bool match(const char *pattern, struct span path, struct span *ret_id) {
+static bool match(const char *pattern, struct span path, struct exchange *x) {
     struct span_split want = span_split_start(span_cstr(pattern)), have = span_split_start(path);
     struct span w, h;
     for (;;) {
@@ -112,7 +115,9 @@ static bool match(const char *pattern, struct span path, struct span *ret_id) {
         if (!more_wanted || !more)
             return more_wanted == more;
         if (span_eq(w, SPAN("{id}")) && h.n)
-            *ret_id = h;
+            x->id = h;
+        else if (span_eq(w, SPAN("{page}")) && h.n)
+            x->page = h;
         else if (!span_eq(w, h))
             return false;
     }
@@ -123,7 +128,7 @@ static const struct route *find_route(struct exchange *x) {
     static const char *const names[] = {"", "GET", "POST", "PUT", "PATCH", "DELETE"};
     struct span allow = SPAN_NONE;
     for (size_t i = 0; i < SD_COUNT(routes); i++) {
-        if (!match(routes[i].pattern, x->request->path, &x->id))
+        if (!match(routes[i].pattern, x->request->path, x))
             continue;
         if (routes[i].method == x->request->method)
             return &routes[i];

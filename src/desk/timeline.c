@@ -18,6 +18,8 @@ static const struct {
     {"change-state", "changed", "Changed the state."},
     {"assign", "changed", "Changed who is responsible."},
     {"move", "changed", "Moved it to another queue."},
+    {"release", "released", "Released it, whatever was found in it."},
+    {"preview", "opened", "Had pictures made of an attachment."},
 };
 
 /* The clerk's events say the disposition, the courier's the enhanced status code: here they become sentences. */
@@ -33,7 +35,9 @@ static const struct {
     {EVENT_SENT, NULL, "The recipient's server took the answer."},
     {EVENT_DEFERRED, NULL, "The answer could not be delivered yet; it will be tried again."},
     {EVENT_FAILED, NULL, "The answer could not be delivered."},
-    {EVENT_VERDICT, NULL, "It was looked into again; what was found has changed."},
+    {EVENT_VERDICT, "clean", "Looked into again: nothing was found."},
+    {EVENT_VERDICT, "malicious", "Looked into again: it is malicious, and closed."},
+    {EVENT_VERDICT, NULL, "Looked into again; what was found has changed."},
     {EVENT_RELEASED, NULL, "Released."},
     {EVENT_SPAM, NULL, "Took it for spam."},
     {EVENT_NOT_SPAM, NULL, "Said that it is no spam."},
@@ -125,12 +129,23 @@ static const char *find_act(struct span action, const char **ret_sentence) {
     return NULL;
 }
 
-/* Reading a message opens its head and its text: to people that is one act. */
+/* Reading a message opens its head, its text, perhaps its HTML: to people that is one act. */
 static void tell_facet(const char **sentence, struct span *reason) {
-    if (span_eq(*reason, SPAN("source")))
-        *sentence = "Took the source of a message.";
-    if (span_eq(*reason, SPAN("source")) || span_eq(*reason, SPAN("head")) || span_eq(*reason, SPAN("text")))
-        *reason = SPAN_NONE;
+    static const struct {
+        struct span facet;
+        const char *sentence; /* NULL: it is reading */
+    } facets[] = {{SPAN("head"), NULL},
+                  {SPAN("text"), NULL},
+                  {SPAN("html"), NULL},
+                  {SPAN("source"), "Took the source of a message."},
+                  {SPAN("file"), "Took the original of an attachment."},
+                  {SPAN("preview"), "Looked at pictures of an attachment."}};
+    for (size_t i = 0; i < SD_COUNT(facets); i++)
+        if (span_eq(*reason, facets[i].facet)) {
+            *sentence = facets[i].sentence ? facets[i].sentence : *sentence;
+            *reason = SPAN_NONE;
+            return;
+        }
 }
 
 void timeline_add_record(struct timeline *t, struct span json, struct arena *arena) {
@@ -144,7 +159,7 @@ void timeline_add_record(struct timeline *t, struct span json, struct arena *are
         return;
     take_actor(&item, in_member(record, "actor"), arena);
     struct span reason = in_text(in_member(record, "reason"));
-    if (strcmp(item.kind, "opened") == 0)
+    if (span_eq(in_text(in_member(record, "action")), SPAN("open")))
         tell_facet(&sentence, &reason);
     item.detail = detail_of(sentence, in_text(in_member(record, "outcome")), reason, arena);
     struct span id = in_text(in_member(in_member(record, "object"), "id"));

@@ -7,7 +7,7 @@
 
 struct timeline_item {
     int64_t at_ms;
-    const char *kind; /* received, opened, listed, changed, queued, sent, deferred, failed, check */
+    const char *kind; /* received, opened, listed, changed, queued, sent, deferred, failed, check, released, verdict */
     bool is_person;
     const char *actor_kind; /* of others: "system", "warrant", "root" */
     struct span actor_id, actor_name;

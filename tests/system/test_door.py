@@ -222,7 +222,8 @@ def test_html_alone_reads_as_text(office):
     ticket = office.ticket_with(alice, "html alone")
     message = office.get(alice, f"/tickets/{ticket['id']}").json()["messages"][0]
     shown = office.get(alice, f"/messages/{message['id']}").json()
-    assert "Grüße & order 4711" in shown["text"] and "late" in shown["text"] and shown["html"] is None
+    assert "Grüße & order 4711" in shown["text"] and "late" in shown["text"]
+    assert shown["has_html"] and "<b>order</b>" in shown["html"] and "script" not in shown["html"] and "steal" not in shown["html"]
     assert "steal" not in shown["text"] and "color" not in shown["text"]
 
 
