@@ -18,6 +18,7 @@ struct access_settings access_settings_default(void) {
     struct access_settings settings = {.origin = "https://desk.invalid",
                                        .rp_id = "desk.invalid",
                                        .passkey_roles = 1u << ROLE_SECURITY | 1u << ROLE_ADMIN,
+                                       .warrant_policies = 1u << PURPOSE_RESCAN,
                                        .break_glass_ms = HOUR_MS,
                                        .enrol_ms = 72 * HOUR_MS,
                                        .budget = {OPENS_PER_MINUTE, OPENS_PER_DAY, HEADS_PER_MINUTE, HEADS_PER_DAY}};
@@ -83,9 +84,13 @@ static enum sd_err read_policies(const struct config *config, uint32_t *ret) {
     struct span list = span_cstr(config_text(config, "access.warrant_policies")), part;
     struct span_split split = span_split_start(list);
     uint32_t purposes = 0;
+    if (span_eq(span_trim(list), SPAN("none"))) {
+        *ret = 0;
+        return SD_OK;
+    }
     while (list.n && span_split_next(&split, ',', &part)) {
         enum warrant_purpose purpose = warrant_purpose_from(span_trim(part));
-        if (purpose == PURPOSE_NONE || purpose == PURPOSE_DELIVER || purpose == PURPOSE_EXPORT)
+        if (purpose == PURPOSE_NONE || purpose == PURPOSE_DELIVER || purpose == PURPOSE_EXPORT || purpose == PURPOSE_PREVIEW)
             return wrong("access.warrant_policies");
         purposes |= UINT32_C(1) << purpose;
     }

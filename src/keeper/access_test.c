@@ -659,13 +659,18 @@ static void a_policy_issues_what_it_names(SD_UNUSED void **state) {
     struct keeper_warrant_by_policy_rep rep;
     struct keeper_warrant_by_policy_req req = {.purpose = SPAN("rescan"), .queue = SPAN("support")};
     struct access_settings access = rig.k->access;
+    access.warrant_policies = 0;
+    keeper_set_access(rig.k, &access);
     assert_int_equal(RIG_CALL(&rig, RIG_CLERK, warrant_by_policy, &req, &rep), SD_ERR_DENIED);
-    access.warrant_policies = UINT32_C(1) << 3; /* rescan */
+    access = access_settings_default(); /* rescan, and nothing else */
     keeper_set_access(rig.k, &access);
     assert_int_equal(RIG_CALL(&rig, RIG_CLERK, warrant_by_policy, &req, &rep), SD_OK);
     assert_int_equal(RIG_CALL(&rig, RIG_COURIER, warrant_by_policy, &req, &rep), SD_ERR_DENIED);
-    req.purpose = SPAN("export");
-    assert_int_equal(RIG_CALL(&rig, RIG_CLERK, warrant_by_policy, &req, &rep), SD_ERR_DENIED);
+    static const char *const others[] = {"export", "preview", "learn", "index", "deliver"};
+    for (size_t i = 0; i < SD_COUNT(others); i++) {
+        req.purpose = span_cstr(others[i]);
+        assert_int_equal(RIG_CALL(&rig, RIG_CLERK, warrant_by_policy, &req, &rep), SD_ERR_DENIED);
+    }
 }
 
 /* ---- explaining ---- */

@@ -19,10 +19,15 @@ static enum sd_err add_files(struct keeper *k, const struct letter *letter, stru
     file.facts.has_files = false;
     file.letter = (struct letter_facts){0};
     file.opened_ticket = false;
+    file.scan_due_ms = 0;
+    file.letter_id = letter->header.object;
     memcpy(parent.b, letter->header.object.p, ID_BYTES);
     for (uint16_t i = 0; err == SD_OK && ipc_list_next(&keys, &file.key) && ipc_list_next(&digests, &file.digest); i++) {
         err = attachment_object_id(&parent, i, &id);
         file.id = span_of(id.b, ID_BYTES);
+        file.found = letter->scan.found[i + 1];
+        file.facts.state = file.found.own;
+        file.place = i;
         if (err == SD_OK)
             err = object_add(k, &file);
     }
@@ -32,10 +37,12 @@ static enum sd_err add_files(struct keeper *k, const struct letter *letter, stru
 static enum sd_err add_objects(struct keeper *k, const struct letter *letter) {
     struct object_new object = {.id = letter->header.object,
                                 .facts = {.kind = OBJECT_LETTER,
-                                          .state = (enum object_state)letter->header.state,
+                                          .state = (enum object_state)letter->scan.states[0],
                                           .disposition = letter->standing.disposition,
                                           .trust = letter->standing.trust,
                                           .has_files = letter->header.attachments > 0},
+                                .found = letter->scan.found[0],
+                                .scan_due_ms = letter->scan.due_ms,
                                 .letter = letter->facts,
                                 .key = letter->card.object_key,
                                 .digest = letter->card.source_digest,
@@ -47,6 +54,8 @@ static enum sd_err add_objects(struct keeper *k, const struct letter *letter) {
 
 static enum sd_err keep_letter(struct keeper *k, struct letter *letter) {
     enum sd_err err = letter_recognise(k, letter);
+    if (err == SD_OK)
+        err = letter_scan(k, letter);
     if (err == SD_OK)
         err = letter_settle_ticket(k, letter);
     if (err == SD_OK)
@@ -80,9 +89,11 @@ static void put_finding(struct buf *to, const char *word) {
         buf_printf(to, "%s%s", to->n ? "," : "", word);
 }
 
-/* Why it became what it is: the gate that was shut, the keeper's signals, then the inspector's. */
+/* Why it became what it is: what was found in it, the gate that was shut, the keeper's signals, then the inspector's. */
 static void put_findings(const struct letter *letter, struct buf *to) {
     const uint64_t seen[] = {letter->found, letter->facts.signals & ~letter->found};
+    if (letter->scan.states[0] != OBJECT_CLEAN)
+        put_finding(to, object_state_text(letter->scan.states[0]));
     if (letter->shut)
         put_finding(to, letter->shut);
     for (size_t i = 0; i < SD_COUNT(seen); i++)
@@ -113,9 +124,12 @@ static void put_received(struct records *records, const struct letter *letter) {
     records_add_changed(records, &leaf);
 }
 
+#define RESULT_MAX_BYTES ((size_t)1400) /* keeper.def */
+
 static void put_result(const struct letter *letter, const struct object_row *row, enum category category, struct buf *raw,
                        struct ipc_list *results) {
-    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(512);
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(RESULT_MAX_BYTES);
+    struct buf states SD_CLEANUP(buf_free) = buf_new(RESULT_MAX_BYTES);
     const struct letter_facts *facts = &letter->facts;
     struct cards_adopted_v1 adopted = {.object = letter->header.object,
                                        .outcome = (uint8_t)letter->outcome,
@@ -131,6 +145,8 @@ static void put_result(const struct letter *letter, const struct object_row *row
                                        .domain_tag = span_of(facts->domain_tag, DOMAIN_TAG_BYTES),
                                        .as_customer = facts->as_customer,
                                        .encrypted = facts->encrypted};
+    for (uint16_t i = 0; i < letter->scan.count; i++)
+        ipc_list_add(&adopted.states, &states, span_of(&letter->scan.states[i], 1));
     enum sd_err err = cards_adopted_v1_encode(&card, &adopted);
     if (err)
         buf_fail(raw, err);
@@ -144,7 +160,7 @@ static enum sd_err adopt_letter(struct keeper *k, const struct cards_adopt_v1 *r
         return err;
     if (row->there) {
         answer_again(letter, row);
-        return SD_OK;
+        return letter->outcome == ADOPT_ALREADY ? letter_scan_again(k, letter, row) : SD_OK;
     }
     err = letter_open(k, record, letter);
     if (err == SD_OK && letter->outcome == ADOPT_ADOPTED)

@@ -250,6 +250,7 @@ static void attachments_of_a_clean_letter(SD_UNUSED void **state) {
     struct object_id parent, file;
     letter.attachments = 200; /* more than a page holds */
     rig_adopt(&rig, &letter, &a);
+    rig_find_clean(&rig, &letter);
     rig_object_id(&letter, parent.b);
     for (uint16_t i = 0; i < 200; i += 33) {
         assert_int_equal(attachment_object_id(&parent, i, &file), SD_OK);

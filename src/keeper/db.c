@@ -1,5 +1,6 @@
 #include "keeper/db.h"
 #include "core/log.h"
+#include "crypt/seal.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -131,12 +132,59 @@ static const char version_3[] =
     "ALTER TABLE dkim ADD COLUMN from_ms INTEGER NOT NULL DEFAULT 0;" /* signs from then on */
     "ALTER TABLE dkim ADD COLUMN ended_ms INTEGER NOT NULL DEFAULT 0;";
 
+/*
+ * What was found in letters and attachments, by what scanner and when; who released what; what came out afterwards. An object's
+ * own state is kept apart from the worst of its parts, which `state` is. Attachments of before were never looked into, whatever
+ * their rows say: they are unscanned and due. Objects have a number, in the order that they came; attachments know their
+ * letter, which until now followed from their ids alone.
+ */
+static const char version_4[] =
+    "ALTER TABLE object ADD COLUMN own_state INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN findings INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN signature TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE object ADD COLUMN engine TEXT NOT NULL DEFAULT '';" /* empty: none */
+    "ALTER TABLE object ADD COLUMN scanned_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN scan_due_ms INTEGER NOT NULL DEFAULT 0;" /* of letters; 0: not due */
+    "ALTER TABLE object ADD COLUMN scan_tries INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN made_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN opened_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN released_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN released_by BLOB NOT NULL DEFAULT x'';" /* empty: root */
+    "ALTER TABLE object ADD COLUMN released_note BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE object ADD COLUMN released_state INTEGER NOT NULL DEFAULT 0;" /* what was known then */
+    "ALTER TABLE object ADD COLUMN letter BLOB NOT NULL DEFAULT x'';"
+    "ALTER TABLE object ADD COLUMN place INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE object ADD COLUMN number INTEGER NOT NULL DEFAULT 0;"
+    "WITH RECURSIVE file(letter,place,id) AS (SELECT id,0,attachment_id(id,0) FROM object WHERE kind=1 "
+    " UNION ALL SELECT f.letter,f.place+1,attachment_id(f.letter,f.place+1) FROM file f JOIN object o ON o.id=f.id) "
+    "UPDATE object SET letter=file.letter,place=file.place FROM file WHERE file.id=object.id;"
+    "UPDATE object SET made_ms=ifnull((SELECT t.made_ms FROM ticket t WHERE t.id=object.ticket),0);"
+    "UPDATE object SET number=n.number FROM (SELECT id,row_number() OVER (ORDER BY made_ms,id) AS number FROM object) n "
+    " WHERE n.id=object.id;"
+    "UPDATE object SET state=0 WHERE state=1 AND (kind=2 OR id IN (SELECT letter FROM object WHERE kind=2));"
+    "UPDATE object SET own_state=state;"
+    "UPDATE object SET scan_due_ms=1 WHERE kind=1 AND destroyed_ms=0 AND"
+    " (state=0 OR id IN (SELECT letter FROM object WHERE kind=2));"
+    "CREATE UNIQUE INDEX object_number ON object(number);"
+    "CREATE INDEX object_held ON object(number) WHERE kind<>3 AND released_ms=0 AND destroyed_ms=0 AND"
+    " (state<>1 OR (kind=1 AND disposition=2));"
+    "CREATE INDEX object_due ON object(scan_due_ms) WHERE scan_due_ms>0;"
+    "CREATE INDEX object_unseen ON object(scan_due_ms) WHERE scan_due_ms>0 AND scanned_ms=0;"
+    "CREATE INDEX object_files ON object(number) WHERE kind=1 AND files=1;"
+    "CREATE INDEX object_opened ON object(number) WHERE kind=1 AND opened_ms>0;"
+    "CREATE TABLE scan_epoch(number INTEGER PRIMARY KEY AUTOINCREMENT, engine TEXT NOT NULL UNIQUE, first_ms INTEGER NOT NULL);"
+    "CREATE TABLE incident(id INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, object BLOB NOT NULL,"
+    " letter BLOB NOT NULL, ticket BLOB NOT NULL, kind INTEGER NOT NULL, signature TEXT NOT NULL, opened BLOB NOT NULL,"
+    " closed_ms INTEGER NOT NULL DEFAULT 0, closed_by BLOB NOT NULL DEFAULT x'', note BLOB NOT NULL DEFAULT x'');";
+
 static const struct {
     const char *sql, *done;
 } versions[] = {
     {version_1, "PRAGMA user_version=1"},
     {version_2, "PRAGMA user_version=2"},
     {version_3, "PRAGMA user_version=3"},
+    {version_4, "PRAGMA user_version=4"},
 };
 
 /* What is only of use while the keeper runs. When a session was last used is written to disk once a minute; in between it is
@@ -213,6 +261,21 @@ static enum sd_err read_version(struct db *db, int *ret) {
     return err;
 }
 
+/* attachment_id(letter, place), for version 4. */
+static void attachment_id(sqlite3_context *context, SD_UNUSED int count, sqlite3_value **values) {
+    struct object_id letter, file;
+    const void *p = sqlite3_value_blob(values[0]);
+    if (!p || sqlite3_value_bytes(values[0]) != sizeof letter.b) {
+        sqlite3_result_null(context);
+        return;
+    }
+    memcpy(letter.b, p, sizeof letter.b);
+    if (attachment_object_id(&letter, (uint16_t)sqlite3_value_int(values[1]), &file) != SD_OK)
+        sqlite3_result_error_nomem(context);
+    else
+        sqlite3_result_blob(context, file.b, sizeof file.b, SQLITE_TRANSIENT);
+}
+
 /* create: from nothing. Else version 0 is no database of ours, nor is one from a later keeper. */
 static enum sd_err bring_up_to_date(struct db *db, bool create) {
     int version = 0, newest = (int)SD_COUNT(versions);
@@ -223,7 +286,9 @@ static enum sd_err bring_up_to_date(struct db *db, bool create) {
     }
     if (err || version == newest)
         return err;
-    err = run_text(db, "BEGIN IMMEDIATE");
+    err = from_sqlite(sqlite3_create_function(db->handle, "attachment_id", 2, SQLITE_UTF8, NULL, attachment_id, NULL, NULL));
+    if (err == SD_OK)
+        err = run_text(db, "BEGIN IMMEDIATE");
     for (; version < newest && err == SD_OK; version++) {
         err = run_text(db, versions[version].sql);
         if (err == SD_OK)

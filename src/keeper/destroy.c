@@ -17,6 +17,7 @@
 struct doomed {
     struct buf ids;
     struct subject subject; /* what was named, and where it is */
+    bool alarm;             /* everybody is told */
     uint8_t note[ID_BYTES]; /* why: all its records name it */
 };
 
@@ -45,43 +46,25 @@ static enum sd_err add_letter(struct keeper *k, struct span letter, struct doome
     return err;
 }
 
-static bool is_attachment_of(struct keeper *k, struct span letter, struct span file, enum sd_err *err) {
-    struct object_id parent, id;
-    memcpy(parent.b, letter.p, ID_BYTES);
-    for (uint16_t i = 0; i < UINT16_MAX; i++) {
-        struct object_row row;
-        *err = attachment_object_id(&parent, i, &id);
-        if (*err == SD_OK && span_eq(span_of(id.b, ID_BYTES), file))
-            return true;
-        if (*err == SD_OK)
-            *err = object_find(k, span_of(id.b, ID_BYTES), &row);
-        if (*err || !row.there)
-            return false;
-    }
-    return false;
-}
-
-static enum sd_err of_ticket(struct keeper *k, struct span ticket, enum object_kind only, struct buf *to) {
+static enum sd_err of_ticket(struct keeper *k, struct span ticket, struct buf *to) {
     struct query q = db_query(k->db, SQL_OBJECTS_OF_TICKET);
     query_blob(&q, ticket);
     while (query_row(&q))
-        if (only == OBJECT_NONE || query_get_int(&q, 1) == (int64_t)only)
-            buf_put(to, query_get(&q, 0));
+        buf_put(to, query_get(&q, 0));
     enum sd_err err = query_end(&q);
     return err ? err : buf_err(to);
 }
 
-/* The letter that an attachment came with is in the same ticket. */
+/* The letter that an attachment came with. */
 static enum sd_err add_letter_of(struct keeper *k, struct span file, struct doomed *doomed) {
-    struct buf letters SD_CLEANUP(buf_free) = buf_new(IDS_MAX_BYTES);
-    enum sd_err err = of_ticket(k, span_of(doomed->subject.ticket, ID_BYTES), OBJECT_LETTER, &letters);
-    for (size_t at = 0; err == SD_OK && at < letters.n; at += ID_BYTES) {
-        struct span letter = span_sub(buf_span(&letters), at, ID_BYTES);
-        if (is_attachment_of(k, letter, file, &err))
-            return add_letter(k, letter, doomed);
-    }
+    struct object_row row, letter = {0};
+    enum sd_err err = object_find(k, file, &row);
     if (err == SD_OK)
-        buf_put(&doomed->ids, file); /* its letter is gone already */
+        err = object_find(k, span_of(row.letter_id, ID_BYTES), &letter);
+    if (err == SD_OK && letter.there)
+        return add_letter(k, span_of(row.letter_id, ID_BYTES), doomed);
+    if (err == SD_OK)
+        buf_put(&doomed->ids, file);
     return err;
 }
 
@@ -97,7 +80,7 @@ static enum sd_err find_place(struct keeper *k, const struct keeper_destroy_req 
 static enum sd_err find_doomed(struct keeper *k, const struct keeper_destroy_req *req, struct doomed *doomed) {
     enum sd_err err = SD_OK;
     if (req->ticket.n)
-        err = of_ticket(k, req->ticket, OBJECT_NONE, &doomed->ids);
+        err = of_ticket(k, req->ticket, &doomed->ids);
     else if (doomed->subject.kind == OBJECT_LETTER)
         err = add_letter(k, req->object, doomed);
     else if (doomed->subject.kind == OBJECT_FILE)
@@ -144,6 +127,8 @@ static enum sd_err destroy_within(struct keeper *k, struct doomed *doomed, struc
         err = destroy_one(k, span_sub(buf_span(&doomed->ids), at, ID_BYTES), leaf, &done, records);
         *ret_count += done;
     }
+    if (err == SD_OK && doomed->alarm && *ret_count)
+        err = alarm_raise(k, &(struct alarm_new){.kind = ALARM_ROOT_DESTROYED, .note = leaf->note}, records);
     return err ? err : generation_destroyed(k);
 }
 
@@ -194,18 +179,48 @@ static enum sd_err answer_destroyed(struct keeper *k, struct ipc_call *call, con
     return err ? err : records_send(&records, call, SD_OK, &out);
 }
 
-/* Root destroys only what was destroyed before, in an installation that is being restored. */
+/* In an installation that is being restored: what was destroyed before. */
+static enum sd_err replay(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req, struct doomed *doomed,
+                          struct leaf *leaf) {
+    if (!doomed->subject.there)
+        return answer_nothing(call); /* it came after the backup */
+    leaf->reason = REASON_REPLAY;
+    return answer_destroyed(k, call, req, doomed, SPAN_NONE, leaf);
+}
+
+/* Why root may not destroy this; NULL: may. */
+static enum sd_err why_not(struct keeper *k, const struct keeper_destroy_req *req, const struct doomed *doomed,
+                           const char **ret) {
+    struct object_row row = {0};
+    *ret = "not-restoring";
+    if (k->restoring || req->object.n == 0 || span_eq(req->reason, SPAN(REASON_REPLAY)))
+        return SD_OK;
+    enum sd_err err = object_find(k, req->object, &row);
+    if (!doomed->subject.there || (row.facts.kind != OBJECT_LETTER && row.facts.kind != OBJECT_FILE))
+        *ret = "no-object";
+    else if (span_trim(req->reason).n == 0)
+        *ret = "no-reason";
+    else
+        *ret = row.facts.state == OBJECT_CLEAN ? "clean" : NULL;
+    return err;
+}
+
+/* Root replays what was destroyed while a backup is restored; else destroys what is not clean, says why, and everybody is told.
+ */
 static enum sd_err by_root(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req, struct doomed *doomed,
                            struct leaf *leaf) {
     leaf->actor = ACTOR_ROOT;
-    if (k->restoring && span_eq(req->reason, SPAN(REASON_REPLAY)) && !doomed->subject.there)
-        return answer_nothing(call); /* it came after the backup */
-    if (!k->restoring || !span_eq(req->reason, SPAN(REASON_REPLAY))) {
-        leaf->reason = k->restoring ? REASON_NOT_YOURS : "not-restoring";
+    if (k->restoring && span_eq(req->reason, SPAN(REASON_REPLAY)))
+        return replay(k, call, req, doomed, leaf);
+    enum sd_err err = why_not(k, req, doomed, &leaf->reason);
+    if (k->restoring)
+        leaf->reason = REASON_NOT_YOURS;
+    if (err)
+        return err;
+    if (leaf->reason)
         return refuse_recorded(k, call, SD_ERR_DENIED, leaf);
-    }
-    leaf->reason = REASON_REPLAY;
-    return answer_destroyed(k, call, req, doomed, SPAN_NONE, leaf);
+    doomed->alarm = true;
+    return answer_destroyed(k, call, req, doomed, req->reason, leaf);
 }
 
 static enum sd_err by_person(struct keeper *k, struct ipc_call *call, const struct keeper_destroy_req *req,

@@ -39,18 +39,48 @@ struct object_row {
     uint8_t queue_bytes[64];
     struct span queue; /* in queue_bytes: a row is not copied */
     enum ticket_state ticket_state;
-    enum category category; /* of the ticket */
+    enum category category;      /* of the ticket */
+    uint8_t letter_id[ID_BYTES]; /* of files: what they came with, and as which of its attachments */
+    uint16_t place;
 };
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) SD_MUST_CHECK;
 
+/* What was found in one object itself. */
+struct object_found {
+    enum object_state own;
+    uint64_t findings;
+    struct span signature, engine; /* empty: none */
+    int64_t scanned_ms;            /* 0: it was not looked into */
+    int64_t epoch;                 /* scanner.h */
+};
+
 struct object_new {
     struct span id;
-    struct object_facts facts; /* decided: not yet */
+    struct object_facts facts; /* decided, released: not yet. The state is the worst of its parts */
+    struct object_found found;
+    int64_t scan_due_ms;   /* of letters; 0: not due */
+    struct span letter_id; /* of files; else empty */
+    uint16_t place;
     struct letter_facts letter;
     struct span key, digest, ticket;
     bool opened_ticket;
 };
 enum sd_err object_add(struct keeper *k, const struct object_new *object) SD_MUST_CHECK;
+
+/* What is known of what is in an object, and who let it out (verdict_apply.c). */
+struct object_scan {
+    bool there, destroyed;
+    enum object_state own, state; /* of itself, and the worst of its parts */
+    uint64_t findings;
+    char signature[128], engine[128];
+    size_t signature_n, engine_n;
+    int64_t scanned_ms, epoch, due_ms, tries, made_ms, opened_ms;
+    int64_t released_ms;              /* 0: it is not */
+    enum object_state released_state; /* what it was known to be then */
+    uint8_t released_by[ID_BYTES];
+    bool by_root;
+};
+enum sd_err object_scan_find(struct keeper *k, struct span id, struct object_scan *ret) SD_MUST_CHECK;
 
 enum sd_err domain_tag(struct keeper *k, struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]) SD_MUST_CHECK;
 

@@ -111,6 +111,10 @@ struct access_settings access_settings_default(void);
 /* SD_ERR_CONFIG (logged). */
 enum sd_err access_settings_from_config(const struct config *config, struct access_settings *ret) SD_MUST_CHECK;
 void keeper_set_access(struct keeper *k, const struct access_settings *settings);
+struct scan_settings scan_settings_default(void);
+/* SD_ERR_CONFIG (logged). */
+enum sd_err scan_settings_from_config(const struct config *config, struct scan_settings *ret) SD_MUST_CHECK;
+void keeper_set_scan(struct keeper *k, const struct scan_settings *settings);
 
 /* Sections keeper and backup of the configuration (keys.c). */
 struct key_settings {
@@ -126,6 +130,19 @@ enum sd_err key_settings_from_config(const struct config *config, struct key_set
 /* How long the log's records are kept (retention.h). */
 struct retention_settings {
     int64_t keep_ms[LEAF_CLASS_COUNT];
+};
+
+/* Sections scan and preview of the configuration (access_settings.c). */
+struct scan_settings {
+    int64_t retro_ms;
+    bool show_suspicious; /* pictures of what is suspicious may be seen */
+};
+
+/* How one inspector says that the virus scanner is (scanner.h). */
+#define INSPECTORS_MAX 16
+struct scanner_said {
+    bool configured, up;
+    int64_t at_ms; /* 0: nothing yet */
 };
 
 /* Somebody reads the log, page by page (audit_show.c). */
@@ -169,6 +186,20 @@ struct keeper {
     struct budget *budget;     /* what people have opened (budget.h) */
     struct rules_cache *rules; /* of people who act (permit.h) */
     struct access_settings access;
+    struct scan_settings scan;
+    struct verdicts *verdicts; /* verdict.h */
+    struct opened *opened;     /* opened.h */
+    unsigned opened_victim;
+    struct {
+        struct scanner_said said[INSPECTORS_MAX];
+        bool told, told_up; /* what the last record of it said */
+        int64_t epoch_day;  /* how many epochs began on it: an inspector that was taken over could go on and on */
+        uint32_t epochs;
+    } scanner; /* scanner.h */
+    struct {
+        enum { HUNT_RECENT, HUNT_OPENED, HUNT_ENDED } stage;
+        int64_t epoch, before, ended_ms;
+    } hunt;                             /* scan_due.c: how far it is */
     struct address_seat *address_seats; /* attempts.h */
     uint8_t challenge_run[16];          /* challenge.h: those of another run are void */
     int64_t challenge_seen_ms;

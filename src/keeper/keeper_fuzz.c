@@ -186,7 +186,7 @@ static void one_letter(struct span body) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const uint32_t peers[] = {PEER_EDGE, PEER_CLERK, PEER_DESK, PEER_COURIER, PEER_ADMIN};
+    static const uint32_t peers[] = {PEER_EDGE, PEER_CLERK, PEER_DESK, PEER_COURIER, PEER_ADMIN, PEER_INSPECT};
     struct reader r = reader_of(span_of(data, size));
     if (!k)
         begin();

@@ -142,6 +142,7 @@ static void have_letter(uint8_t number, uint16_t attachments) {
     letter = RIG_LETTER(number);
     letter.attachments = attachments;
     rig_adopt(&rig, &letter, &adopted);
+    rig_find_clean(&rig, &letter);
     rig_object_id(&letter, id_bytes);
     memcpy(parent.b, id_bytes, 16);
     assert_int_equal(attachment_object_id(&parent, 1, &id), SD_OK);

@@ -1,5 +1,6 @@
 #include "keeper/leaf.h"
 #include "core/codec.h"
+#include "crypt/seal.h"
 
 #include <string.h>
 
@@ -105,6 +106,33 @@ struct span leaf_note(struct span record) {
     return hex_after(record, SPAN(NOTE_MARK));
 }
 
+#define OPEN_MARK "\"action\":\"open\",\"object\":{\"kind\":\""
+#define GRANTED_MARK ",\"outcome\":\"granted\",\"reason\":\""
+#define OBJECT_ID_MARK "\"id\":\""
+
+static unsigned facet_called(struct span word) {
+    for (unsigned facet = FACET_HEAD; facet <= FACET_PREVIEW; facet++)
+        if (span_eq(word, span_cstr(facet_name((enum facet)facet))))
+            return facet;
+    return 0;
+}
+
+/* The facet is the last word of why it was granted. */
+bool leaf_opened(struct span record, struct leaf_opening *ret) {
+    struct leaf_opening opening;
+    struct span mark = SPAN(OPEN_MARK), reason = hex_after(record, SPAN(GRANTED_MARK));
+    size_t at = span_search(record, mark);
+    if (at == record.n || reason.n == 0 || hex_to_bytes(leaf_person(record), opening.person, ID_BYTES) != SD_OK)
+        return false;
+    struct span id = hex_after(span_from(record, at + mark.n), SPAN(OBJECT_ID_MARK));
+    size_t space = span_rfind(reason, ' ');
+    opening.facet = facet_called(space < reason.n ? span_from(reason, space + 1) : reason);
+    if (opening.facet == 0 || hex_to_bytes(id, opening.object, ID_BYTES) != SD_OK)
+        return false;
+    *ret = opening;
+    return true;
+}
+
 static void put_without_objects(struct buf *to, struct span record) {
     struct span mark = SPAN(OBJECTS_MARK), hex = hex_after(record, mark);
     if (hex.n == 0) {
@@ -150,16 +178,14 @@ static const struct {
     const char *action;
     enum leaf_class class;
 } classes[] = {
-    {"open", LEAF_CLASS_ACCESS},           {"list", LEAF_CLASS_ACCESS},
-    {"search", LEAF_CLASS_ACCESS},         {"history", LEAF_CLASS_ACCESS},
-    {"download", LEAF_CLASS_ACCESS},       {"reply", LEAF_CLASS_ACCESS},
-    {"move", LEAF_CLASS_ACCESS},           {"reply-token", LEAF_CLASS_ACCESS},
-    {"change-state", LEAF_CLASS_ACCESS},   {"assign", LEAF_CLASS_ACCESS},
-    {"classify", LEAF_CLASS_ACCESS},       {"export", LEAF_CLASS_ACCESS},
-    {"received", LEAF_CLASS_SYSTEM},       {"redeem", LEAF_CLASS_SYSTEM},
-    {"sent", LEAF_CLASS_SYSTEM},           {"deferred", LEAF_CLASS_SYSTEM},
-    {"failed", LEAF_CLASS_SYSTEM},         {"start", LEAF_CLASS_SYSTEM},
-    {"log-trimmed", LEAF_CLASS_SYSTEM},    {"audit-checkpoint", LEAF_CLASS_SYSTEM},
+    {"open", LEAF_CLASS_ACCESS},           {"list", LEAF_CLASS_ACCESS},        {"search", LEAF_CLASS_ACCESS},
+    {"history", LEAF_CLASS_ACCESS},        {"download", LEAF_CLASS_ACCESS},    {"reply", LEAF_CLASS_ACCESS},
+    {"move", LEAF_CLASS_ACCESS},           {"reply-token", LEAF_CLASS_ACCESS}, {"change-state", LEAF_CLASS_ACCESS},
+    {"assign", LEAF_CLASS_ACCESS},         {"classify", LEAF_CLASS_ACCESS},    {"export", LEAF_CLASS_ACCESS},
+    {"received", LEAF_CLASS_SYSTEM},       {"redeem", LEAF_CLASS_SYSTEM},      {"preview", LEAF_CLASS_ACCESS},
+    {"verdict", LEAF_CLASS_SYSTEM},        {"scanner", LEAF_CLASS_SYSTEM},     {"quarantine-list", LEAF_CLASS_ACCESS},
+    {"sent", LEAF_CLASS_SYSTEM},           {"deferred", LEAF_CLASS_SYSTEM},    {"failed", LEAF_CLASS_SYSTEM},
+    {"start", LEAF_CLASS_SYSTEM},          {"log-trimmed", LEAF_CLASS_SYSTEM}, {"audit-checkpoint", LEAF_CLASS_SYSTEM},
     {LEAF_ACTION_DROPPED, LEAF_CLASS_ACT},
 };
 

@@ -80,6 +80,13 @@ bool leaf_ticket(struct span record, uint8_t ret[16]);
 struct span leaf_person(struct span record);
 /* The id (hex) of the free text that goes with it, or an empty span. */
 struct span leaf_note(struct span record);
+/* An opening that a person was granted: who, what and how. */
+struct leaf_opening {
+    uint8_t person[16];
+    uint8_t object[16];
+    unsigned facet; /* enum facet (crypt/seal.h) */
+};
+bool leaf_opened(struct span record, struct leaf_opening *ret);
 /* The record as it is listed: with the person's name (empty: none), a list of objects as its count. */
 void leaf_listing(struct buf *to, struct span record, struct span name);
 

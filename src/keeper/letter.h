@@ -7,6 +7,16 @@
 #include "keeper/contacts.h"
 #include "keeper/handlers.h"
 #include "keeper/threading.h"
+#include "keeper/verdict.h"
+
+/* What was found in it at the door (letter_scan.c). */
+struct letter_scan {
+    bool told;                                    /* an inspector told the keeper of this letter */
+    struct object_found found[VERDICT_PARTS_MAX]; /* of the letter itself, then of each attachment */
+    uint8_t states[VERDICT_PARTS_MAX];            /* as answered: the worst of all, then each attachment's */
+    uint16_t count;
+    int64_t due_ms;
+};
 
 struct letter {
     struct cards_intake_header_v1 header;
@@ -26,6 +36,7 @@ struct letter {
     uint8_t ticket[ID_BYTES];
     bool has_ticket, new_ticket;
     enum ticket_state ticket_state;
+    struct letter_scan scan;
 };
 
 enum adopt_outcome letter_refuse(struct letter *letter, const char *reason);
@@ -39,5 +50,9 @@ void letter_signal(struct keeper *k, struct letter *letter, uint64_t signal);
 enum sd_err letter_settle_ticket(struct keeper *k, struct letter *letter) SD_MUST_CHECK;
 /* By what later letters and answers find the ticket, and who takes part in it. */
 enum sd_err letter_remember(struct keeper *k, const struct letter *letter) SD_MUST_CHECK;
+/* What an inspector found in it, and in each attachment: what nobody told of is unscanned. */
+enum sd_err letter_scan(struct keeper *k, struct letter *letter) SD_MUST_CHECK;
+/* The states of a letter that was adopted before. */
+enum sd_err letter_scan_again(struct keeper *k, struct letter *letter, const struct object_row *row) SD_MUST_CHECK;
 
 #endif

@@ -6,10 +6,12 @@
 #include "keeper/contacts.h"
 #include "keeper/generation.h"
 #include "keeper/handlers.h"
+#include "keeper/opened.h"
 #include "keeper/permit.h"
 #include "keeper/retention.h"
 #include "keeper/throttle.h"
 #include "keeper/unlock.h"
+#include "keeper/verdict.h"
 #include "keeper/wall_clock.h"
 
 #include <errno.h>
@@ -221,6 +223,8 @@ static bool replay_record(void *arg, uint64_t seq, uint64_t segment, uint64_t of
     uint8_t ticket[ID_BYTES];
     if (seq >= r->indexed && leaf_ticket(record, ticket))
         r->err = index_record(r->k, ticket, seq, segment, offset);
+    if (r->err == SD_OK && seq >= r->indexed)
+        r->err = opened_settle(r->k, record);
     if (r->err == SD_OK && r->has_outbox) {
         struct query q = db_query(r->k->db, SQL_OUTBOX_WRITTEN);
         query_blob(&q, span_from(record, span_find(record, ',') + 1));
@@ -369,6 +373,7 @@ enum sd_err keeper_open(const struct keeper_spec *spec, struct keeper **ret) {
     k->spec = *spec;
     k->trust = trust_settings_default();
     k->access = access_settings_default();
+    k->scan = scan_settings_default();
     k->keys = key_settings_default();
     k->dummy_password = buf_new(PASSWORD_HASH_MAX);
     k->settled_last = &k->settled;
@@ -409,6 +414,8 @@ void keeper_close(struct keeper **ref) {
     dkim_free(k);
     rules_free(k);
     budget_free(k);
+    verdicts_free(k);
+    opened_free(k);
     free(k->address_seats);
     signer_free(&k->log_signer);
     buf_free(&k->log_origin);
@@ -497,7 +504,7 @@ static enum sd_err settle_entry(struct keeper *k, const struct audit_entry *entr
     }
     if (err == SD_OK && memcmp(entry->ticket, none, sizeof none) != 0)
         err = index_record(k, entry->ticket, entry->seq, entry->segment, entry->offset);
-    return err;
+    return err ? err : opened_settle(k, buf_span(&entry->rest));
 }
 
 static enum sd_err settle_all(struct keeper *k) {

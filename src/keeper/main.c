@@ -155,10 +155,13 @@ static enum category category_named(const struct config *config, const char *que
 static enum sd_err apply_settings(struct keeper *k, const struct key_settings *keys) {
     struct trust_settings trust;
     struct access_settings access;
+    struct scan_settings scan;
     struct retention_settings retention;
     enum sd_err err = trust_settings_from_config(self.config, &trust);
     if (err == SD_OK)
         err = access_settings_from_config(self.config, &access);
+    if (err == SD_OK)
+        err = scan_settings_from_config(self.config, &scan);
     if (err == SD_OK)
         err = retention_from_config(self.config, &retention);
     if (err)
@@ -166,6 +169,7 @@ static enum sd_err apply_settings(struct keeper *k, const struct key_settings *k
     keeper_set_retention(k, &retention);
     keeper_set_trust(k, &trust);
     keeper_set_access(k, &access);
+    keeper_set_scan(k, &scan);
     keeper_set_keys(k, keys);
     return SD_OK;
 }

@@ -34,6 +34,11 @@ static void read_row(struct query *q, struct object_row *row) {
     row->letter.encrypted = query_get_int(q, 18) != 0;
     row->category = category_stored(query_get_int(q, 19));
     row->facts.destroyed = query_get_int(q, 20) != 0;
+    row->facts.released = query_get_int(q, 21) != 0;
+    row->facts.letter_released = query_get_int(q, 22) != 0;
+    if (row->facts.kind == OBJECT_FILE)
+        query_get_fixed(q, 23, row->letter_id, ID_BYTES);
+    row->place = (uint16_t)query_get_int(q, 24);
 }
 
 enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret) {
@@ -42,7 +47,21 @@ enum sd_err object_find(struct keeper *k, struct span id, struct object_row *ret
     query_blob(&q, id);
     if (query_row(&q))
         read_row(&q, ret);
+    ret->facts.show_suspicious = k->scan.show_suspicious;
     return query_end(&q);
+}
+
+static void bind_found(struct query *q, const struct object_new *object, int64_t now_ms) {
+    query_int(q, object->found.own);
+    query_int(q, (int64_t)object->found.findings);
+    query_text(q, object->found.signature);
+    query_text(q, object->found.engine);
+    query_int(q, object->found.scanned_ms);
+    query_int(q, object->found.epoch);
+    query_int(q, object->scan_due_ms);
+    query_int(q, now_ms);
+    query_blob(q, object->letter_id);
+    query_int(q, object->place);
 }
 
 enum sd_err object_add(struct keeper *k, const struct object_new *object) {
@@ -71,5 +90,6 @@ enum sd_err object_add(struct keeper *k, const struct object_new *object) {
     query_blob(&q, span_of(letter->domain_tag, DOMAIN_TAG_BYTES));
     query_int(&q, letter->as_customer);
     query_int(&q, letter->encrypted);
+    bind_found(&q, object, k->spec.now_ms());
     return query_run(&q);
 }

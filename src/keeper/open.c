@@ -2,6 +2,7 @@
  * key. */
 #include "keeper/budget.h"
 #include "keeper/handlers.h"
+#include "keeper/opened.h"
 #include "keeper/permit.h"
 
 #include <string.h>
@@ -84,11 +85,14 @@ enum sd_err keeper_on_open(void *ctx, struct ipc_call *call, const struct keeper
         leaf.reason = verdict.reason;
     if (verdict.status)
         return refuse_recorded(k, call, verdict.status, &leaf);
-    bool alarm = false;
-    err = budget_charge(k, &who, req->facet == FACET_HEAD ? BUDGET_HEADS : BUDGET_OPENS, 1, &verdict.status, &alarm);
+    bool alarm = false, again = req->facet == FACET_PREVIEW && opened_lately(k, &who, req->object, FACET_PREVIEW);
+    if (!again)
+        err = budget_charge(k, &who, req->facet == FACET_HEAD ? BUDGET_HEADS : BUDGET_OPENS, 1, &verdict.status, &alarm);
     if (err || verdict.status)
         return err ? err : budget_refuse(k, call, &who, verdict.status, alarm, &leaf);
     leaf.outcome = OUTCOME_GRANTED;
+    if (!again)
+        opened_note(k, &who, req->object, req->facet);
     return answer_open(k, call, &row, req->facet, &leaf);
 }
 

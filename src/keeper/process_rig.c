@@ -108,7 +108,8 @@ struct ipc_client *process_client(struct process *p, uint32_t peer) {
     "gates.add_people=verified\ngates.attachments=verified\ndesk.origin=http://localhost:8025\n"                               \
     "access.passkey_roles=none\naccess.totp_step_up=no\naccess.four_eyes=\naccess.warrant_policies=\n"                         \
     "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.roles=\nkeeper.root=file\nbackup.recovery_key=\n"            \
-    "backup.keep=35\nlog.keep_access_days=365\nlog.keep_security_days=365\nlog.keep_system_days=365\n"
+    "scan.retro_days=30\npreview.suspicious=yes\nbackup.keep=35\nlog.keep_access_days=365\nlog.keep_security_days=365\nlog."   \
+    "keep_system_days=365\n"
 
 static void configure(struct process *p) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(8192);

@@ -21,6 +21,8 @@ static struct rig_adopted mine, theirs, review;
 static uint8_t my_object[16], their_object[16], unfit_object[16], warrant[16], strange[16] = {0xee}; /* the last: of nothing */
 static char person_hex[33], stranger_hex[] = "00112233445566778899aabbccddeeff";
 
+static uint8_t my_file[16], unfit_file[16], nothing[16], source_digest[32] = {RIG_SOURCE_DIGEST}, other_digest[32] = {5};
+
 #define ID(bytes) span_of(bytes, 16)
 #define TOKEN span_of(agent.token, 32)
 #define NO_TOKEN SPAN("no session")
@@ -28,6 +30,17 @@ static char person_hex[33], stranger_hex[] = "00112233445566778899aabbccddeeff";
 #define MESSAGE                                                                                                                \
     "From: support@example.test\r\nTo: anna@customer.example\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n"                     \
     "Message-ID: <answer@example.test>\r\n\r\nHello\r\n"
+
+static struct ipc_list one_verdict(const uint8_t digest[32], enum object_state state) {
+    static struct buf raw = {.max = 1024};
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(256);
+    struct ipc_list list = {0};
+    struct cards_verdict_v1 verdict = {.digest = span_of(digest, 32), .state = (uint8_t)state};
+    buf_free(&raw);
+    assert_int_equal(cards_verdict_v1_encode(&card, &verdict), SD_OK);
+    ipc_list_add(&list, &raw, buf_span(&card.body));
+    return list;
+}
 
 /* One call with these fields. */
 #define CALL(name, peer, op, ...)                                                                                              \
@@ -293,6 +306,7 @@ CALL(warrants, RIG_ADMIN, warrant_list, .live = true)
 CALL(warrants_mine, RIG_DESK, warrant_list, .token = TOKEN, ORIGIN)
 CALL(warrant_end, RIG_ADMIN, warrant_revoke, .warrant = ID(strange))
 CALL(warrant_use, RIG_CLERK, warrant_open, .warrant = ID(strange), .object = ID(my_object), .facet = FACET_TEXT)
+CALL(warrant_policy_index, RIG_CLERK, warrant_by_policy, .purpose = SPAN("index"), .queue = SPAN("support"))
 CALL(warrant_policy, RIG_CLERK, warrant_by_policy, .purpose = SPAN("rescan"), .queue = SPAN("support"))
 CALL(asks, RIG_DESK, request_make, .token = TOKEN, ORIGIN, .verb = VERB_RESET, .object = ID(gone.id), REASON)
 CALL(decides, RIG_DESK, request_decide, .token = TOKEN, ORIGIN, .request = ID(strange), .approve = true)
@@ -306,6 +320,33 @@ CALL(destroy_mine, RIG_DESK, destroy, .token = TOKEN, ORIGIN, .object = ID(my_ob
 CALL(destroy_nothing, RIG_DESK, destroy, .token = TOKEN, ORIGIN, .ticket = ID(strange))
 CALL(destroy_nobody, RIG_DESK, destroy, .token = NO_TOKEN, ORIGIN, .object = ID(my_object))
 CALL(destroy_root, RIG_ADMIN, destroy, .object = ID(my_object), .reason = SPAN("replay"))
+CALL(destroy_clean, RIG_ADMIN, destroy, .object = ID(my_object), .reason = SPAN("it is not wanted"))
+CALL(destroy_unsaid, RIG_ADMIN, destroy, .object = ID(unfit_object))
+CALL(verdict_again, RIG_INSPECT, verdict, .object = ID(my_object), .letter = span_of(source_digest, 32),
+     .verdicts = one_verdict(source_digest, OBJECT_SUSPICIOUS))
+CALL(verdict_other, RIG_INSPECT, verdict, .object = ID(my_object), .letter = span_of(other_digest, 32),
+     .verdicts = one_verdict(other_digest, OBJECT_CLEAN))
+CALL(verdict_door, RIG_INSPECT, verdict, .object = ID(nothing), .letter = span_of(other_digest, 32),
+     .verdicts = one_verdict(other_digest, OBJECT_CLEAN))
+CALL(scanner_up, RIG_INSPECT, scanner, .configured = true, .up = true, .engine = SPAN("ClamAV 1/2/3"))
+CALL(scanner_down, RIG_INSPECT, scanner, .configured = true, .problem = SPAN("no answer"))
+CALL(scan_due, RIG_CLERK, scan_due)
+CALL(custody_mine, RIG_DESK, custody, .token = TOKEN, ORIGIN, .object = ID(my_object))
+CALL(custody_theirs, RIG_DESK, custody, .token = TOKEN, ORIGIN, .object = ID(their_object))
+CALL(preview_letter, RIG_DESK, preview_wanted, .token = TOKEN, ORIGIN, .object = ID(my_object))
+CALL(preview_nobody, RIG_DESK, preview_wanted, .token = NO_TOKEN, ORIGIN, .object = ID(my_object))
+CALL(preview_file, RIG_DESK, preview_wanted, .token = TOKEN, ORIGIN, .object = ID(my_file))
+CALL(preview_unfit, RIG_DESK, preview_wanted, .token = TOKEN, ORIGIN, .object = ID(unfit_file))
+CALL(quarantine_root, RIG_ADMIN, quarantine_list)
+CALL(quarantine_mine, RIG_DESK, quarantine_list, .token = TOKEN, ORIGIN)
+CALL(release_mine, RIG_DESK, release, .token = TOKEN, ORIGIN, .object = ID(unfit_file), .reason = SPAN("I want it"))
+CALL(release_nobody, RIG_DESK, release, .token = NO_TOKEN, ORIGIN, .object = ID(unfit_file), .reason = SPAN("I want it"))
+CALL(release_unsaid, RIG_ADMIN, release, .object = ID(unfit_file))
+CALL(release_root, RIG_ADMIN, release, .object = ID(unfit_file), .reason = SPAN("the sender was called"))
+CALL(incidents_root, RIG_ADMIN, incident_list)
+CALL(incidents_mine, RIG_DESK, incident_list, .token = TOKEN, ORIGIN)
+CALL(incident_none, RIG_ADMIN, incident_close, .incident = 77, .note = SPAN("done"))
+CALL(incident_mine, RIG_DESK, incident_close, .token = TOKEN, ORIGIN, .incident = 77)
 CALL(destroy_what, RIG_DESK, destroy, .token = TOKEN, ORIGIN)
 CALL(lock_state, RIG_DESK, state)
 CALL(unlock_open, RIG_ADMIN, unlock, .passphrase = SPAN("whatever"))
@@ -627,7 +668,8 @@ static const struct {
     {"warrant_list", warrants_mine, SD_ERR_DENIED, "person", "list-warrants", "refused", "not-permitted"},
     {"warrant_revoke", warrant_end, SD_ERR_NOTFOUND, "root", "warrant-revoke", "refused", "no-warrant"},
     {"warrant_open", warrant_use, SD_ERR_DENIED, "warrant", "open", "refused", "no-warrant text"},
-    {"warrant_by_policy", warrant_policy, SD_ERR_DENIED, "system", "warrant-issue", "refused", "policy rescan"},
+    {"warrant_by_policy", warrant_policy, SD_OK, "system", "warrant-issue", "granted", "policy rescan"},
+    {"warrant_by_policy", warrant_policy_index, SD_ERR_DENIED, "system", "warrant-issue", "refused", "policy index"},
     {"request_make", asks, SD_ERR_DENIED, "person", "request", "refused", "not-permitted"},
     {"request_decide", decides, SD_ERR_DENIED, "person", "approve", "refused", "no-request"},
     {"request_decide", declines, SD_ERR_DENIED, "person", "decline", "refused", "no-request"},
@@ -638,6 +680,31 @@ static const struct {
     {"destroy", destroy_nothing, SD_ERR_DENIED, "person", "destroy", "refused", "not-permitted"},
     {"destroy", destroy_nobody, SD_ERR_DENIED, "person", "destroy", "refused", "no-session"},
     {"destroy", destroy_root, SD_ERR_DENIED, "root", "destroy", "refused", "not-restoring"},
+    {"destroy", destroy_clean, SD_ERR_DENIED, "root", "destroy", "refused", "clean"},
+    {"destroy", destroy_unsaid, SD_ERR_DENIED, "root", "destroy", "refused", "no-reason"},
+    {"verdict", verdict_again, SD_OK, "system", "verdict", "granted", "suspicious"},
+    {"verdict", verdict_other, SD_ERR_DENIED, "system", "verdict", "refused", "digest"},
+    {"verdict", verdict_door, SD_OK, NULL, NULL, NULL, NULL},
+    {"scanner", scanner_up, SD_OK, "system", "scanner", "granted", "up ClamAV 1/2/3"},
+    {"scanner", scanner_up, SD_OK, NULL, NULL, NULL, NULL},
+    {"scan_due", scan_due, SD_OK, NULL, NULL, NULL, NULL},
+    {"scanner", scanner_down, SD_OK, "system", "scanner", "failed", "down"},
+    {"custody", custody_mine, SD_OK, NULL, NULL, NULL, NULL},
+    {"custody", custody_theirs, SD_ERR_DENIED, NULL, NULL, NULL, NULL},
+    {"preview_wanted", preview_letter, SD_ERR_DENIED, "person", "preview", "refused", "not-permitted"},
+    {"preview_wanted", preview_nobody, SD_ERR_DENIED, "person", "preview", "refused", "no-session"},
+    {"preview_wanted", preview_file, SD_OK, "person", "preview", "granted", ""},
+    {"preview_wanted", preview_unfit, SD_ERR_UNSUPPORTED, "person", "preview", "refused", "not-fit"},
+    {"quarantine_list", quarantine_root, SD_OK, "root", "quarantine-list", "granted", ""},
+    {"quarantine_list", quarantine_mine, SD_ERR_DENIED, "person", "quarantine-list", "refused", "not-permitted"},
+    {"release", release_mine, SD_ERR_DENIED, "person", "release", "refused", "not-permitted"},
+    {"release", release_nobody, SD_ERR_DENIED, "person", "release", "refused", "no-session"},
+    {"release", release_unsaid, SD_OK, "root", "release", "failed", ""},
+    {"release", release_root, SD_OK, "root", "release", "granted", "unscanned"},
+    {"incident_list", incidents_root, SD_OK, "root", "incident-list", "granted", ""},
+    {"incident_list", incidents_mine, SD_ERR_DENIED, "person", "incident-list", "refused", "not-permitted"},
+    {"incident_close", incident_none, SD_ERR_NOTFOUND, "root", "incident-close", "refused", "no-incident"},
+    {"incident_close", incident_mine, SD_ERR_DENIED, "person", "incident-close", "refused", "not-permitted"},
     {"destroy", destroy_what, SD_ERR_PARSE, NULL, NULL, NULL, NULL},
     {"state", lock_state, SD_OK, NULL, NULL, NULL, NULL},
     {"unlock", unlock_open, SD_OK, NULL, NULL, NULL, NULL},
@@ -797,7 +864,8 @@ static void exchanged_rows(SD_UNUSED void **state) {
 }
 
 static int setup(SD_UNUSED void **state) {
-    struct rig_letter a = RIG_LETTER(1), b = RIG_LETTER(2), c = RIG_LETTER(3);
+    struct rig_letter a = RIG_LETTER(1), b = RIG_LETTER(2), c = RIG_LETTER(3), d = RIG_LETTER(4), e = RIG_LETTER(5);
+    struct rig_adopted others;
     struct buf hex SD_CLEANUP(buf_free) = buf_new(64);
     rig_new(&rig);
     rig.recipients[0] = "anna@customer.example";
@@ -815,6 +883,14 @@ static int setup(SD_UNUSED void **state) {
     rig_object_id(&a, my_object);
     rig_object_id(&b, their_object);
     rig_object_id(&c, unfit_object);
+    d.attachments = e.attachments = 1;
+    rig_adopt(&rig, &d, &others);
+    rig_find_clean(&rig, &d);
+    rig_adopt(&rig, &e, &others);
+    rig_object_id(&d, my_file);
+    rig_file_id(my_file, 0, my_file);
+    rig_object_id(&e, unfit_file);
+    rig_file_id(unfit_file, 0, unfit_file);
     return rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent) == SIGN_IN_OK &&
                    rig_sign_in(&rig, "gone@example.test", RIG_PASSWORD, &gone) == SIGN_IN_OK
                ? 0

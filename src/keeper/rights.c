@@ -113,18 +113,37 @@ bool rights_conflict(uint32_t verbs) {
 /* ---- objects ---- */
 
 enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object) {
-    return object->decided ? GATE_OPENS : gate_opens(gates, GATE_ATTACHMENTS, object->trust, object->disposition);
+    if (object->decided || object->released)
+        return GATE_OPENS;
+    return gate_opens(gates, GATE_ATTACHMENTS, object->trust, object->disposition);
+}
+
+static bool may_have(const struct object_facts *object) {
+    return object->state == OBJECT_CLEAN || object->released;
 }
 
 static enum right letter_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
     switch (facet) {
     case FACET_HEAD:
     case FACET_TEXT: /* the inspector's own words, never bytes of an attachment */
+    case FACET_HTML: /* the same, by an allow-list */
         return RIGHT_GRANTED;
     case FACET_SOURCE:
         if (object->has_files && attachments != GATE_OPENS)
             return RIGHT_UNFIT;
-        return object->state == OBJECT_CLEAN ? RIGHT_GRANTED : RIGHT_UNFIT;
+        return may_have(object) ? RIGHT_GRANTED : RIGHT_UNFIT;
+    default:
+        return RIGHT_DENIED;
+    }
+}
+
+static enum right file_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
+    bool shown = may_have(object) || (object->state == OBJECT_SUSPICIOUS && object->show_suspicious);
+    switch (facet) {
+    case FACET_FILE:
+        return may_have(object) && attachments == GATE_OPENS ? RIGHT_GRANTED : RIGHT_UNFIT;
+    case FACET_PREVIEW:
+        return shown && attachments == GATE_OPENS ? RIGHT_GRANTED : RIGHT_UNFIT;
     default:
         return RIGHT_DENIED;
     }
@@ -135,19 +154,32 @@ static enum right answer_facet(unsigned facet) {
                                                                                                          : RIGHT_DENIED;
 }
 
+/* What is quarantined is read by nobody until it is released; then it is as if it were in Review. */
+static bool is_readable(const struct object_facts *object) {
+    switch (object->disposition) {
+    case DISPOSITION_ACCEPT:
+    case DISPOSITION_FLAG:
+    case DISPOSITION_REVIEW:
+        return true;
+    case DISPOSITION_QUARANTINE:
+        return object->released || object->letter_released;
+    case DISPOSITION_TEMPFAIL:
+    case DISPOSITION_REJECT:
+        break;
+    }
+    return false;
+}
+
 enum right right_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet) {
     if (object->destroyed)
         return RIGHT_UNFIT;
     if (object->kind == OBJECT_ANSWER)
         return answer_facet(facet);
-    if (object->disposition != DISPOSITION_ACCEPT && object->disposition != DISPOSITION_FLAG &&
-        object->disposition != DISPOSITION_REVIEW)
+    if (!is_readable(object))
         return RIGHT_UNFIT;
     if (object->kind == OBJECT_LETTER)
         return letter_facet(object, attachments, facet);
-    if (object->kind == OBJECT_FILE && facet == FACET_FILE)
-        return object->state == OBJECT_CLEAN && attachments == GATE_OPENS ? RIGHT_GRANTED : RIGHT_UNFIT;
-    return RIGHT_DENIED;
+    return object->kind == OBJECT_FILE ? file_facet(object, attachments, facet) : RIGHT_DENIED;
 }
 
 enum right right_state(enum ticket_state from, enum ticket_state to) {

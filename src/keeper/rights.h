@@ -74,11 +74,17 @@ struct object_facts {
     bool has_files;         /* a letter with attachments: its source has them in it */
     bool decided;           /* a person has taken its ticket out of Review since it came */
     bool destroyed;
+    bool released;        /* by hand, since the last time that something worse was found in it */
+    bool letter_released; /* of files: the letter that it came with */
+    bool show_suspicious; /* the administrator lets pictures be seen of what is suspicious (preview.suspicious) */
 };
 
-/* The gate before attachments: what a person decided on by hand has passed it. */
+/* The gate before attachments: what a person decided on or released by hand has passed it. */
 enum gate_verdict right_attachments(const struct gates *gates, const struct object_facts *object);
-/* Is this facet fit to be opened at all? */
+/*
+ * Is this facet fit to be opened at all? Files and their letter's source are only when they are clean or were released;
+ * pictures of a file besides when it is suspicious and the administrator lets that be.
+ */
 enum right right_facet(const struct object_facts *object, enum gate_verdict attachments, unsigned facet);
 /* May the ticket be put into this state? Nothing leaves or enters quarantine by hand. */
 enum right right_state(enum ticket_state from, enum ticket_state to);

@@ -101,7 +101,7 @@ static struct ipc_client *peer_of(struct process *p, uint32_t peer) {
     "admin\naccess.totp_step_up=no\naccess.four_eyes=\naccess.warrant_policies=\n"                                             \
     "access.break_glass_minutes=60\naccess.enrol_hours=72\nbudget.opens_per_minute=60\nbudget.opens_per_day=1500\n"            \
     "budget.heads_per_minute=2000\nbudget.heads_per_day=60000\nbudget.roles=\n"                                                \
-    "keeper.root=file\nbackup.recovery_key=\nbackup.keep=35\n"
+    "scan.retro_days=30\npreview.suspicious=yes\nkeeper.root=file\nbackup.recovery_key=\nbackup.keep=35\n"
 
 static void configure(struct process *p, const char *may_open) {
     struct buf config SD_CLEANUP(buf_free) = buf_new(4096);

@@ -8,7 +8,7 @@
 #include "keeper/handlers.h"
 #include "keeper/test_passkey.h"
 
-enum rig_peer { RIG_EDGE, RIG_CLERK, RIG_DESK, RIG_COURIER, RIG_ADMIN, RIG_PEERS };
+enum rig_peer { RIG_EDGE, RIG_CLERK, RIG_DESK, RIG_COURIER, RIG_ADMIN, RIG_INSPECT, RIG_PEERS };
 
 #define RIG_PASSWORD "correct horse battery"
 #define RIG_DOMAIN "example.test"
@@ -109,8 +109,9 @@ struct rig_letter {
     uint32_t weight;
     const char *trust_domain, *domain, *name, *tls;
     const char *looks[3], *people[3];
-    const uint8_t *id; /* 16 bytes, instead of that; NULL: none */
-    int flip;          /* a bit of the sealed card to change; -1: none */
+    const char *inspected; /* what was inspected, of version 3: its digest is what the verdict is known by; NULL: all zero */
+    const uint8_t *id;     /* 16 bytes, instead of that; NULL: none */
+    int flip;              /* a bit of the sealed card to change; -1: none */
 };
 #define RIG_LETTER(number)                                                                                                     \
     ((struct rig_letter){.object = (number),                                                                                   \
@@ -136,11 +137,33 @@ struct rig_adopted {
     int64_t known_since_ms;
     uint8_t domain_tag[16];
     bool as_customer, encrypted;
+    unsigned states[8]; /* the letter's, then its attachments' */
+    unsigned state_count;
 };
 void rig_adopt(struct rig *rig, const struct rig_letter *letter, struct rig_adopted *ret);
 enum sd_err rig_adopt_many(struct rig *rig, const struct rig_letter *letters, size_t count, struct rig_adopted *ret);
 void rig_object_id(const struct rig_letter *letter, uint8_t ret[16]);
 void rig_object_key(const struct rig_letter *letter, uint8_t ret[32]);
+
+/* ---- what inspectors say ---- */
+
+#define RIG_SOURCE_DIGEST 9 /* the first byte of the source's and of every attachment's digest, before zeros */
+struct rig_verdict {
+    const char *inspected; /* at the door: as in the letter; or */
+    const uint8_t *object; /* 16 bytes: it is stored */
+    uint8_t states[8];     /* of the letter itself, then of its attachments */
+    uint64_t findings[8];
+    unsigned count;        /* of them */
+    const char *signature; /* of all of them; NULL: none */
+    const char *engine;    /* NULL: none */
+    unsigned wrong;        /* bits: parts whose digest is another */
+};
+enum sd_err rig_tell(struct rig *rig, const struct rig_verdict *verdict);
+/* That an adopted letter and all of its attachments are clean. */
+void rig_find_clean(struct rig *rig, const struct rig_letter *letter);
+/* That the scanner is up, with this engine. */
+enum sd_err rig_scanner(struct rig *rig, bool up, const char *engine);
+void rig_file_id(const uint8_t letter[16], uint16_t place, uint8_t ret[16]);
 
 /* How many records of the log have this text in them. */
 unsigned rig_records(struct rig *rig, const char *text);

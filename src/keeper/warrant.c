@@ -53,6 +53,7 @@ enum sd_err warrant_add_scope(struct keeper *k, const struct warrant_scope *scop
     query_blob(&q, scope->ticket);
     query_text(&q, scope->queue);
     query_text(&q, span_cstr(scope->policy));
+    query_blob(&q, scope->object);
     return query_run(&q);
 }
 

@@ -37,9 +37,10 @@ struct purpose_facts {
 const struct purpose_facts *purpose_facts(enum warrant_purpose purpose);
 enum warrant_purpose warrant_purpose_from(struct span word); /* PURPOSE_NONE: none of ours */
 
-/* For a ticket or a queue ("*": all). Within a transaction. */
+/* For a ticket, a queue ("*": all), or one object. Within a transaction. */
 struct warrant_scope {
     enum warrant_purpose purpose;
+    struct span object;                /* alone; else empty */
     struct span ticket, queue, person; /* person: who issued it; empty: root or the policy */
     const char *policy;                /* its name; NULL: a person or root */
     uint32_t uses;

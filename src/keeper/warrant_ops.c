@@ -26,8 +26,8 @@ static enum sd_err check_scope(struct keeper *k, const struct warrant_scope *sco
     struct queue_row queue = {.there = true};
     struct ticket ticket = {.there = true};
     enum sd_err err = SD_OK;
-    if (scope->purpose == PURPOSE_NONE || scope->purpose == PURPOSE_DELIVER)
-        *ret_problem = "The purpose is none of export, rescan, index.";
+    if (scope->purpose == PURPOSE_NONE || scope->purpose == PURPOSE_DELIVER || scope->purpose == PURPOSE_PREVIEW)
+        *ret_problem = "The purpose is none of export, rescan, index, learn.";
     else if ((scope->ticket.n == 0) == (scope->queue.n == 0))
         *ret_problem = "A warrant is for one ticket or for one queue.";
     else if (scope->uses < 1 || scope->uses > USES_MAX)
@@ -157,17 +157,20 @@ enum sd_err keeper_on_warrant_by_policy(void *ctx, struct ipc_call *call, const 
 struct scope_row {
     bool there, live;
     enum warrant_purpose purpose;
-    uint8_t ticket[ID_BYTES];
-    bool of_ticket, everywhere;
+    uint8_t ticket[ID_BYTES], object[ID_BYTES];
+    bool of_ticket, of_object, everywhere;
     uint8_t queue[QUEUE_NAME_MAX];
     size_t queue_n;
 };
 
 static void read_scope(struct keeper *k, struct query *q, struct scope_row *row) {
-    struct span ticket = query_get(q, 1), queue = span_sub(query_get(q, 2), 0, QUEUE_NAME_MAX);
+    struct span ticket = query_get(q, 1), queue = span_sub(query_get(q, 2), 0, QUEUE_NAME_MAX), object = query_get(q, 6);
     row->there = true;
     row->purpose = warrant_purpose_from(query_get(q, 0));
     row->live = query_get_int(q, 3) > k->spec.now_ms() && query_get_int(q, 4) > 0 && query_get_int(q, 5) == 0;
+    row->of_object = object.n == ID_BYTES;
+    if (row->of_object)
+        memcpy(row->object, object.p, ID_BYTES);
     row->of_ticket = ticket.n == ID_BYTES;
     if (row->of_ticket)
         memcpy(row->ticket, ticket.p, ID_BYTES);
@@ -186,28 +189,34 @@ static enum sd_err find_scope(struct keeper *k, struct span id, struct scope_row
     return query_end(&q);
 }
 
-static bool covers(const struct scope_row *scope, const struct object_row *object) {
+static bool covers(const struct scope_row *scope, struct span id, const struct object_row *object) {
+    if (scope->of_object)
+        return span_eq(span_of(scope->object, ID_BYTES), id);
     if (scope->of_ticket)
         return memcmp(scope->ticket, object->ticket, ID_BYTES) == 0;
     return scope->everywhere || span_eq(span_of(scope->queue, scope->queue_n), object->queue);
 }
 
-static bool fit(const struct purpose_facts *purpose, const struct object_row *object, unsigned facet) {
-    if (object->facts.destroyed)
+/* What pictures may be seen of is taken apart for that, though nobody may have it itself. */
+static bool fit(struct keeper *k, enum warrant_purpose purpose, const struct object_facts *object, unsigned facet) {
+    if (object->destroyed)
         return false;
-    return purpose->fit == FIT_ANY || right_facet(&object->facts, GATE_OPENS, facet) == RIGHT_GRANTED;
+    if (purpose == PURPOSE_PREVIEW)
+        return right_facet(object, right_attachments(&k->trust.gates, object), FACET_PREVIEW) == RIGHT_GRANTED;
+    return purpose_facts(purpose)->fit == FIT_ANY || right_facet(object, GATE_OPENS, facet) == RIGHT_GRANTED;
 }
 
 /* NULL: may; else why not, for the record. */
-static const char *why_not(const struct scope_row *scope, const struct object_row *object, uint32_t peer, unsigned facet) {
+static const char *why_not(struct keeper *k, const struct scope_row *scope, struct span id, const struct object_row *object,
+                           uint32_t peer, unsigned facet) {
     const struct purpose_facts *purpose = purpose_facts(scope->purpose);
     if (!scope->there || !(purpose->process & peer))
         return "no-warrant";
     if (!scope->live)
         return "warrant-over";
-    if (!object->there || !covers(scope, object) || facet >= 32 || !(purpose->facets >> facet & 1))
+    if (!object->there || !covers(scope, id, object) || facet >= 32 || !(purpose->facets >> facet & 1))
         return "not-covered";
-    return fit(purpose, object, facet) ? NULL : REASON_UNFIT;
+    return fit(k, scope->purpose, &object->facts, facet) ? NULL : REASON_UNFIT;
 }
 
 static enum sd_err release(struct keeper *k, const struct object_row *object, unsigned facet, struct ipc_out *out) {
@@ -237,7 +246,7 @@ enum sd_err keeper_on_warrant_open(void *ctx, struct ipc_call *call, const struc
                         .object = object.there ? object_kind_text(object.facts.kind) : "object",
                         .object_id = req->object,
                         .outcome = OUTCOME_REFUSED,
-                        .reason = why_not(&scope, &object, ipc_conn_peer(call->conn), req->facet),
+                        .reason = why_not(k, &scope, req->object, &object, ipc_conn_peer(call->conn), req->facet),
                         .detail = span_cstr(facet_name((enum facet)req->facet))};
     if (object.there)
         leaf.ticket = span_of(object.ticket, ID_BYTES);
