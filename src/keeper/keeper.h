@@ -251,6 +251,11 @@ void keeper_collect(struct keeper *k);
 void keeper_collect_log(struct keeper *k);
 /* Settles the rows of records that are durable now: the outbox forgets them, their ticket finds them. */
 void keeper_settle(struct keeper *k);
+/* The same for what a crash left undone: before anything else happens. */
+enum sd_err settle_after_crash(struct keeper *k) SD_MUST_CHECK;
+/* Small facts by name; SD_ERR_NOTFOUND. */
+enum sd_err meta_get(struct keeper *k, const char *name, struct buf *to) SD_MUST_CHECK;
+enum sd_err meta_put(struct keeper *k, const char *name, struct span value) SD_MUST_CHECK;
 /* What is due now and then; about once a second. */
 void keeper_tick(struct keeper *k);
 /* ---- our signing keys (dkim.c, dkim_rotate.c) ---- */
