@@ -267,6 +267,7 @@ static void the_renderer_dies(SD_UNUSED void **state) {
     assert_true(previewer_step(previewer, 0) < 0); /* and there is none now */
     assert_int_equal(row_of(1, 1).state, PREVIEW_WANTED);
     assert_int_equal(atomic_load(&keeper.opened), 1); /* nothing was opened for nobody */
+    fake_peer_stop(&renderer.peer);
     renderer.dies = false;
     start_renderer();
     want(1, 0);

@@ -202,6 +202,7 @@ static void scanner_down(SD_UNUSED void **state) {
     inspector.dies = true;
     assert_int_equal(rescan_round(rescan), 60000);
     assert_int_equal(atomic_load(&inspector.asked), 2);
+    fake_peer_stop(&inspector.peer);
     inspector.dies = false;
     inspector.status = SD_OK;
     start_inspector();
