@@ -110,6 +110,8 @@ function enter(data) {
   $('who').textContent = `${data.user.name}, ${data.user.role}`;
   const queues = $('filter-queue');
   queues.replaceChildren(el('option', {value: ''}, 'All'), ...data.user.queues.map(q => el('option', {value: q}, q)));
+  $('to-quarantine').hidden = !may('release');
+  $('to-incidents').hidden = !may('alarms');
   loadList();
   loadAlarms();
   loadRequests();
@@ -224,7 +226,7 @@ async function addPasskey(name, totp) {
 // ---- a gesture for one act ----
 
 const acts = {
-  'release': 'release a message from quarantine', 'export': 'get tickets out of the desk', 'purge': 'destroy mail for good',
+  'release': 'release something that is held', 'export': 'get tickets out of the desk', 'purge': 'destroy mail for good',
   'people': 'change people or what they may', 'reset-factors': 'give somebody a new start with password and factors',
   'policy': 'set policy', 'keys': 'replace keys', 'audit': 'read the log', 'warrants': 'issue or revoke a warrant',
   'tokens': 'make an API token', 'break-glass': 'open a queue in an emergency; everybody is told',

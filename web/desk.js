@@ -88,7 +88,7 @@ class Problem extends Error {
 
 let session = null;
 
-async function send(method, path, {body, headers = {}} = {}) {
+async function send(method, path, {body, headers = {}, file = false} = {}) {
   const options = {method, headers: {...headers}, credentials: 'same-origin', cache: 'no-store'};
   if (body !== undefined) {
     options.body = JSON.stringify(body);
@@ -101,6 +101,7 @@ async function send(method, path, {body, headers = {}} = {}) {
   } catch {
     throw new Problem(0, {detail: 'The desk cannot be reached. Check the connection and try again.'});
   }
+  if (file && answer.ok) return {answer};
   const data = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
   if (!answer.ok) {
     const problem = new Problem(answer.status, data, answer.headers.get('Retry-After'));
@@ -205,7 +206,7 @@ const drafts = new Map(); // ticket id to {text, cc, key}: in memory only
 
 function follow() {
   const link = enrolLink();
-  const page = {'#/account': drawAccount, '#/requests': drawRequests}[location.hash];
+  const page = {'#/account': drawAccount, '#/requests': drawRequests, '#/quarantine': drawQuarantine, '#/incidents': drawIncidents}[location.hash];
   const match = /^#\/t\/([0-9a-f]{32})$/.exec(location.hash);
   if (link) showEnrolment(link);
   if (!session || session.limited) return;
@@ -308,7 +309,14 @@ function heldBox(t) {
     el('p', {}, review
       ? 'You can read it, and no answer leaves. Ask the sender by another way, by telephone for instance. If you are sure who wrote it, open the ticket; if not, close it or mark it as spam.'
       : 'It cannot be read, answered or changed here.'),
-    review ? open : null);
+    review ? open : cause && may('release') ? releaseButton(cause) : null);
+}
+
+function releaseButton(message) {
+  const item = {state: 'suspicious', findings: [], ...current.texts.get(message.id)};
+  const then = () => reload(true);
+  return el('button', {type: 'button', on: {click: e => release(e.target, `messages/${message.id}`, item, `the message from ${person(message.from)}`, $('ticket-note'), then)}},
+    'Release…');
 }
 
 function actions(t) {
@@ -408,24 +416,15 @@ function drawMessage(m) {
 function openedParts(opened) {
   if (opened.problem) return el('p', {class: 'note calm', role: 'alert'}, opened.problem);
   return el('div', {class: 'message-body'},
-    signs((opened.ambiguity_notes || []).map(a => a.sentence)),
-    el('div', {class: 'text'}, opened.text === null ? 'The text of this message is missing or was changed in the store.' : (opened.text || '(no text)').replace(/[\u202d\u202e]/g, '\ufffd')),
-    opened.attachments.length ? attachments(opened.attachments) : null);
-}
-
-function attachments(list) {
-  const unchecked = list.every(a => a.state === 'unscanned');
-  const count = list.length === 1 ? '1 attachment' : `${list.length} attachments`;
-  const heading = unchecked ? `${count}, not checked for malware and therefore sealed` : count;
-  const files = list.map(a => el('li', {}, theirs(a.name || '(no name)', 120), `, ${plain(a.type)}, ${size(a.size)}${
-    unchecked ? '' : `: ${a.state === 'unscanned' ? 'not checked for malware' : a.state}`}`));
-  return el('details', {class: 'small attachments', open: list.length <= 10}, el('summary', {}, heading), el('ul', {}, ...files));
+    signs((opened.ambiguity_notes || []).map(a => a.sentence)), messageFindings(opened), ...messageText(opened),
+    opened.attachments.length ? fileList(opened) : null);
 }
 
 async function openMessage(id) {
   const mine = current;
   try {
-    mine.texts.set(id, (await ask('GET', `/api/v1/messages/${id}`)).data);
+    const {data} = await ask('GET', `/api/v1/messages/${id}?html=false`);
+    mine.texts.set(id, {...data, formatted: Boolean(mine.texts.get(id)?.formatted)});
   } catch (problem) {
     if (!session) return;
     mine.texts.set(id, {problem: problem.message});

@@ -9,6 +9,7 @@ struct span asset_script(void);
 struct span asset_sender_script(void);
 struct span asset_access_script(void);
 struct span asset_account_script(void);
+struct span asset_files_script(void);
 struct span asset_style(void);
 struct span asset_icon(void);
 struct span asset_openapi(void);

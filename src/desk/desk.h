@@ -65,6 +65,7 @@ desk_handler api_message_html, api_message_attachments, api_message_release, api
 desk_handler api_preview_want, api_preview_state, api_preview_page;
 desk_handler api_quarantine_list, api_incidents_list, api_incident_close;
 desk_handler api_ready_get, api_health_get, api_openapi_get;
-desk_handler page_index, page_script, page_sender_script, page_access_script, page_account_script, page_style, page_icon;
+desk_handler page_index, page_script, page_sender_script, page_access_script, page_account_script, page_files_script,
+    page_style, page_icon;
 
 #endif

@@ -29,6 +29,10 @@ enum sd_err page_account_script(SD_UNUSED struct desk *desk, struct exchange *x)
     return respond_asset(x, "text/javascript; charset=utf-8", asset_account_script());
 }
 
+enum sd_err page_files_script(SD_UNUSED struct desk *desk, struct exchange *x) {
+    return respond_asset(x, "text/javascript; charset=utf-8", asset_files_script());
+}
+
 enum sd_err page_style(SD_UNUSED struct desk *desk, struct exchange *x) {
     return respond_asset(x, "text/css; charset=utf-8", asset_style());
 }

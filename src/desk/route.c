@@ -103,6 +103,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/sender.js", ACCESS_PUBLIC, false, 0, page_sender_script},
     {HTTP_GET, "/access.js", ACCESS_PUBLIC, false, 0, page_access_script},
     {HTTP_GET, "/account.js", ACCESS_PUBLIC, false, 0, page_account_script},
+    {HTTP_GET, "/files.js", ACCESS_PUBLIC, false, 0, page_files_script},
     {HTTP_GET, "/desk.css", ACCESS_PUBLIC, false, 0, page_style},
     {HTTP_GET, "/icon.svg", ACCESS_PUBLIC, false, 0, page_icon},
 };

@@ -114,8 +114,9 @@ static void two_readings_of_one_request_are_none(void **state) {
 
 static void public_addresses_need_nobody(void **state) {
     struct fixture *f = *state;
-    static const char *const paths[] = {"/",         "/desk.js",  "/sender.js", "/access.js", "/account.js",
-                                        "/desk.css", "/icon.svg", "/healthz",   "/readyz",    "/api/v1/openapi.json"};
+    static const char *const paths[] = {"/",           "/desk.js",  "/sender.js",          "/access.js",
+                                        "/account.js", "/files.js", "/desk.css",           "/icon.svg",
+                                        "/healthz",    "/readyz",   "/api/v1/openapi.json"};
     for (size_t i = 0; i < SD_COUNT(paths); i++) {
         fixture_request(f, HTTP_GET, paths[i], "");
         f->request.cookie = SPAN_NONE;
