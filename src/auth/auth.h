@@ -188,6 +188,7 @@ struct auth_judgement {
     struct span trust_sentence; /* "Verified: example.com" / "Not verified: claims to be example.com" */
     uint64_t signals;           /* bits 1 << enum auth_signal */
     uint32_t weight;            /* their weights together */
+    struct span spam_sentence;  /* what the spam filter said of it: instead of that signal's own; empty: it was not asked */
     mail_ambiguities ambiguities;
     enum disposition disposition;
     struct span smtp_reply;         /* the line the edge answers with after DATA when it refuses, else "250 2.0.0 …" */
@@ -229,7 +230,7 @@ void auth_judgement_json(const struct auth_judgement *judgement, const uint16_t 
 /* Parts of it, for head cards: {"spf","dkim","dmarc","arc","iprev","tls","upstream","override"}; [{"id","sentence","weight"}…];
  * [id…]. */
 void auth_checks_json(const struct auth_judgement *judgement, struct buf *to);
-void auth_signals_json(uint64_t signals, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to);
+void auth_signals_json(const struct auth_judgement *judgement, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to);
 void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *to);
 
 /*

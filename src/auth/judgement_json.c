@@ -91,16 +91,24 @@ static void put_checks(struct json_out *j, const struct auth_judgement *judgemen
     put_override(j, &judgement->override);
 }
 
-static void put_signals(struct json_out *j, const char *key, uint64_t signals, const uint16_t weights[AUTH_SIGNAL_COUNT]) {
+static void put_signal(struct json_out *j, enum auth_signal signal, struct span sentence, uint16_t weight) {
+    json_begin_object(j, NULL);
+    json_cstr(j, "id", auth_signal_id(signal));
+    json_text(j, "sentence", sentence);
+    json_int(j, "weight", weight);
+    json_end(j);
+}
+
+/* What the spam filter said is shown even when it is no signal, because it found nothing: then it weighs nothing. */
+static void put_signals(struct json_out *j, const char *key, const struct auth_judgement *judgement,
+                        const uint16_t weights[AUTH_SIGNAL_COUNT]) {
     json_begin_array(j, key);
     for (enum auth_signal s = 0; s < AUTH_SIGNAL_COUNT; s++) {
-        if (!(signals >> s & 1))
-            continue;
-        json_begin_object(j, NULL);
-        json_cstr(j, "id", auth_signal_id(s));
-        json_cstr(j, "sentence", auth_signal_sentence(s));
-        json_int(j, "weight", weights[s]);
-        json_end(j);
+        bool is_set = judgement->signals >> s & 1;
+        if (s == AUTH_SIGNAL_SPAM_FILTER && judgement->spam_sentence.n)
+            put_signal(j, s, judgement->spam_sentence, is_set ? weights[s] : 0);
+        else if (is_set)
+            put_signal(j, s, span_cstr(auth_signal_sentence(s)), weights[s]);
     }
     json_end(j);
 }
@@ -136,7 +144,7 @@ void auth_judgement_json(const struct auth_judgement *judgement, const uint16_t 
     put_spf(&j, "spf_helo", &judgement->spf_helo);
     put_from(&j, &judgement->from);
     put_ambiguities(&j, "ambiguities", judgement->ambiguities);
-    put_signals(&j, "signals", judgement->signals, weights);
+    put_signals(&j, "signals", judgement, weights);
     put_trust(&j, judgement);
     json_cstr(&j, "disposition", disposition_text(judgement->disposition));
     json_text(&j, "disposition_reason", judgement->disposition_reason);
@@ -151,9 +159,9 @@ void auth_checks_json(const struct auth_judgement *judgement, struct buf *to) {
     json_end(&j);
 }
 
-void auth_signals_json(uint64_t signals, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to) {
+void auth_signals_json(const struct auth_judgement *judgement, const uint16_t weights[AUTH_SIGNAL_COUNT], struct buf *to) {
     struct json_out j = json_out(to);
-    put_signals(&j, NULL, signals, weights);
+    put_signals(&j, NULL, judgement, weights);
 }
 
 void auth_ambiguities_json(const struct auth_judgement *judgement, struct buf *to) {

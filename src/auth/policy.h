@@ -31,7 +31,8 @@
     X(UNVERIFIED_NOW, "unverified-now", 40, "Earlier messages from this address were verified; this one is not.")              \
     X(STRANGER, "stranger", 20, "It came to this ticket's reply address from somebody who takes no part in the ticket.")       \
     X(UNSIGNED_FORMAT, "unsigned-format", 10,                                                                                  \
-      "Only a signature proves the sender, and it leaves open how the text is encoded (Content-Type).")
+      "Only a signature proves the sender, and it leaves open how the text is encoded (Content-Type).")                        \
+    X(SPAM_FILTER, "spam-filter", 60, "The spam filter says that it is spam.")
 
 enum auth_signal {
 #define X(name, id, weight, sentence) AUTH_SIGNAL_##name,

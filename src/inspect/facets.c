@@ -119,7 +119,7 @@ static void put_head(const struct mail_message *m, const struct auth_policy *pol
     put_references(m, &head.references, &parts.references);
     put_attachments(m, &head.attachments, &parts.attachments, sizes, count);
     auth_checks_json(j, &parts.checks);
-    auth_signals_json(j->signals, policy->weights, &parts.signals);
+    auth_signals_json(j, policy->weights, &parts.signals);
     auth_ambiguities_json(j, &parts.ambiguities);
     head.checks = buf_span(&parts.checks);
     head.signals = buf_span(&parts.signals);

@@ -1,5 +1,5 @@
-/* http.h - one POST over a connection that is there already: HTTP/1.1 as far as one server on this host speaks it. The answer has a
- * Content-Length, or ends with the connection. */
+/* http.h - one POST over a connection that is there already: HTTP/1.1 as far as one server on this host speaks it. The answer
+ * has a Content-Length, or ends with the connection. */
 #ifndef SD_INSPECT_HTTP_H
 #define SD_INSPECT_HTTP_H
 

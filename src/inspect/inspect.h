@@ -10,6 +10,7 @@
 #include "core/role.h"
 #include "inspect/found.h"
 #include "inspect/health.h"
+#include "inspect/rspamd.h"
 #include "inspect/spawner.h"
 #include "inspect/watch.h"
 
@@ -35,6 +36,7 @@ struct inspector {
     struct connector *connector; /* NULL: nothing to connect to */
     struct spawner *files;       /* NULL: no attachment can be looked into */
     struct health health;        /* with scanner and keeper */
+    struct rspamd rspamd;        /* no connector: not configured */
 };
 
 enum sd_err inspect_on_judge(void *ctx, struct ipc_call *call, const struct inspect_judge_req *req) SD_MUST_CHECK;

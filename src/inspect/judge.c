@@ -34,6 +34,7 @@ static void put_cuts(const struct auth_judgement *judgement, const uint8_t *star
 struct work {
     struct arena *arena;
     struct mail_message message;
+    struct auth_policy policy; /* with the deadline, and what the spam filter's word weighs */
     struct auth_judgement judgement;
     struct letter_facets facets;
     struct letter_ids ids;
@@ -106,6 +107,38 @@ static enum sd_err look_into(struct inspector *in, struct deadline deadline, str
     return SD_OK;
 }
 
+/* ---- the spam filter ---- */
+
+#define SPAM_MS 5000
+
+/* While the others look; -1: it is not asked, or does not answer. */
+static int ask_spam_filter(struct inspector *in, const struct inspect_judge_req *req, const struct auth_envelope *envelope,
+                           struct work *w) {
+    struct ipc_list_iter iter = ipc_list_start(req->recipients);
+    struct span *recipients = arena_array(w->arena, req->recipients.count + 1, sizeof *recipients);
+    struct spam_question question = {.envelope = envelope, .host = w->judgement.iprev.name, .letter = req->letter};
+    int fd = -1;
+    if (in->rspamd.check == RSPAMD_NOWHERE || !in->rspamd.connector || !recipients)
+        return -1;
+    while (ipc_list_next(&iter, &recipients[question.recipient_count]))
+        question.recipient_count++;
+    question.recipients = recipients;
+    return rspamd_begin(&in->rspamd, &question, deadline_in_ms(SPAM_MS), &fd) == SD_OK ? fd : -1;
+}
+
+static void hear_spam_filter(struct inspector *in, int fd, struct work *w) {
+    uint16_t *weight = &w->policy.weights[AUTH_SIGNAL_SPAM_FILTER];
+    struct spam_answer answer;
+    if (fd < 0 || rspamd_collect(&in->rspamd, fd, deadline_in_ms(SPAM_MS), w->arena, &answer) != SD_OK)
+        return;
+    *weight = spam_weight(answer.action, *weight);
+    w->judgement.spam_sentence = answer.sentence;
+    if (*weight)
+        auth_signal_later(&w->judgement, AUTH_SIGNAL_SPAM_FILTER, &w->policy);
+}
+
+/* ---- all of it ---- */
+
 static void tell(const struct inspector *in, const struct ipc_call *call, const struct work *w) {
     static const uint8_t at_the_door[16] = {0};
     if (!w->found || !in->health.keeper || refused(w->judgement.disposition) || ipc_conn_peer(call->conn) != PEER_EDGE)
@@ -115,23 +148,36 @@ static void tell(const struct inspector *in, const struct ipc_call *call, const 
         log_warn("inspect.tell", "error=%s", sd_err_name(err)); /* it counts as not scanned, and is looked into again */
 }
 
+static enum sd_err judge_sender(struct inspector *in, const struct inspect_judge_req *req, const struct auth_envelope *envelope,
+                                struct work *w) {
+    enum sd_err err = req->envelope_only ? SD_OK : mail_parse(req->letter, w->arena, &w->message);
+    return err ? err
+               : auth_judge(envelope, req->envelope_only ? NULL : &w->message, &w->policy, &in->dns, w->arena, &w->judgement);
+}
+
+static enum sd_err judge_content(struct inspector *in, const struct inspect_judge_req *req,
+                                 const struct auth_envelope *envelope, struct deadline deadline, struct work *w) {
+    int spam = ask_spam_filter(in, req, envelope, w);
+    enum sd_err err = facets_begin(&w->message, &w->policy, &w->judgement, &w->facets);
+    err = err ? err : crypt_sha256(req->letter, &w->digest);
+    err = err ? err : look_into(in, deadline, req->letter, w);
+    hear_spam_filter(in, spam, w);
+    return err;
+}
+
 /* Facets, contact and ids are made only for a letter that will be kept. */
 static enum sd_err judge(struct inspector *in, const struct inspect_judge_req *req, struct work *w) {
     const struct auth_envelope envelope = envelope_of(req);
-    const struct auth_policy policy = policy_of(in);
     const struct deadline deadline = deadline_in_ms(LETTER_MS);
-    enum sd_err err = req->envelope_only ? SD_OK : mail_parse(req->letter, w->arena, &w->message);
-    if (err == SD_OK)
-        err = auth_judge(&envelope, req->envelope_only ? NULL : &w->message, &policy, &in->dns, w->arena, &w->judgement);
+    w->policy = policy_of(in);
+    enum sd_err err = judge_sender(in, req, &envelope, w);
     if (err || req->envelope_only || refused(w->judgement.disposition))
         return err;
-    err = facets_begin(&w->message, &policy, &w->judgement, &w->facets);
-    err = err ? err : crypt_sha256(req->letter, &w->digest);
-    err = err ? err : look_into(in, deadline, req->letter, w);
+    err = judge_content(in, req, &envelope, deadline, w);
     if (err || refused(w->judgement.disposition))
         return err;
-    err = facets_finish(&w->message, &policy, &w->judgement, &w->facets);
-    err = err ? err : auth_contact_make(&w->message, &w->judgement, &policy, w->arena, &w->contact);
+    err = facets_finish(&w->message, &w->policy, &w->judgement, &w->facets);
+    err = err ? err : auth_contact_make(&w->message, &w->judgement, &w->policy, w->arena, &w->contact);
     return err ? err : letter_ids_make(&w->message, &w->ids);
 }
 
@@ -177,10 +223,9 @@ static void put_contact(struct work *w, struct inspect_judge_rep *rep) {
         ipc_list_add(&rep->people, &w->people, w->contact.people[i]);
 }
 
-static enum sd_err answer(const struct inspector *in, struct ipc_call *call, const struct inspect_judge_req *req,
-                          struct work *w) {
+static enum sd_err answer(struct ipc_call *call, const struct inspect_judge_req *req, struct work *w) {
     if (ipc_conn_peer(call->conn) == PEER_ADMIN) /* the edge has no use for it */
-        auth_judgement_json(&w->judgement, in->policy.weights, &w->verdict);
+        auth_judgement_json(&w->judgement, w->policy.weights, &w->verdict);
     struct inspect_judge_rep rep = reply_of(req, w);
     put_cuts(&w->judgement, req->letter.p, &rep.cuts, &w->cuts);
     put_contact(w, &rep);
@@ -207,7 +252,7 @@ static enum sd_err judge_and_answer(struct inspector *in, struct ipc_call *call,
     if (err == SD_OK)
         tell(in, call, &w);
     if (err == SD_OK)
-        err = answer(in, call, req, &w);
+        err = answer(call, req, &w);
     if (err)
         log_warn("inspect.judge", "error=%s", sd_err_name(err));
     return err;

@@ -94,6 +94,8 @@ static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
 static void ping(SD_UNUSED struct role_ctx *ctx, struct role_health *health) {
     bool stuck = watch_is_stuck(&inspector.watch, clock_mono_ns());
     health_say(&inspector.health, &health->reason);
+    if (atomic_load(&inspector.rspamd.down))
+        buf_printf(&health->reason, "%sThe spam filter does not answer.", health->reason.n ? " " : "");
     if (!stuck && !scan_crippled(&inspector))
         return;
     if (stuck)

@@ -45,8 +45,6 @@ static void put_question(struct buf *fields, const struct spam_question *q) {
     http_field(fields, "From", q->envelope->mail_from.n ? q->envelope->mail_from : SPAN("<>"));
     for (size_t i = 0; i < q->recipient_count; i++)
         http_field(fields, "Rcpt", q->recipients[i]);
-    if (q->envelope->tls.n)
-        http_field(fields, "TLS-Version", q->envelope->tls);
 }
 
 static void close_fd(int *fd) {
@@ -58,7 +56,8 @@ static void close_fd(int *fd) {
 static void note(struct rspamd *rspamd, enum sd_err err) {
     bool was_down = atomic_exchange(&rspamd->down, err != SD_OK);
     if (was_down != (err != SD_OK))
-        log_event(err ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "inspect.rspamd", "up=%s error=%s", err ? "no" : "yes", sd_err_name(err));
+        log_event(err ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "inspect.rspamd", "up=%s error=%s", err ? "no" : "yes",
+                  sd_err_name(err));
 }
 
 enum sd_err rspamd_begin(struct rspamd *rspamd, const struct spam_question *question, struct deadline deadline, int *ret_fd) {
@@ -96,8 +95,8 @@ static size_t read_symbols(json_t *object, struct symbol *symbols) {
     const char *name;
     json_t *value;
     size_t n = 0;
-    json_object_foreach(object, name, value) if (n < SYMBOLS_READ) symbols[n++] =
-        (struct symbol){name, score_of(json_object_get(value, "score"))};
+    json_object_foreach(object, name, value) if (n < SYMBOLS_READ)
+        symbols[n++] = (struct symbol){name, score_of(json_object_get(value, "score"))};
     qsort(symbols, n, sizeof *symbols, heavier_first);
     return n;
 }
@@ -105,10 +104,10 @@ static size_t read_symbols(json_t *object, struct symbol *symbols) {
 /* Its own words; whatever is none of them is left out. */
 static void put_name(struct buf *to, const char *name) {
     for (size_t i = 0; name[i] && i < SYMBOL_BYTES; i++)
-        buf_byte(to, (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'A' && name[i] <= 'Z') ||
-                             (name[i] >= 'a' && name[i] <= 'z')
-                         ? (uint8_t)name[i]
-                         : '_');
+        buf_byte(to,
+                 (name[i] >= '0' && name[i] <= '9') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= 'a' && name[i] <= 'z')
+                     ? (uint8_t)name[i]
+                     : '_');
 }
 
 static void put_sentence(struct buf *to, double score, double required, enum spam_action action, json_t *object) {
@@ -145,7 +144,8 @@ enum sd_err rspamd_read_answer(struct span json, struct arena *arena, struct spa
     return err;
 }
 
-enum sd_err rspamd_collect(struct rspamd *rspamd, int fd, struct deadline deadline, struct arena *arena, struct spam_answer *ret) {
+enum sd_err rspamd_collect(struct rspamd *rspamd, int fd, struct deadline deadline, struct arena *arena,
+                           struct spam_answer *ret) {
     struct buf body SD_CLEANUP(buf_free) = buf_new(HTTP_ANSWER_BYTES);
     unsigned status = 0;
     enum sd_err err = http_receive(fd, deadline, &status, &body);
@@ -177,7 +177,7 @@ void rspamd_learn(struct rspamd *rspamd, bool spam, struct span letter, struct d
     struct buf body SD_CLEANUP(buf_free) = buf_new(HTTP_ANSWER_BYTES);
     unsigned status = 0;
     int fd = -1;
-    if (rspamd->learn == RSPAMD_NOWHERE) {
+    if (rspamd->learn == RSPAMD_NOWHERE || !rspamd->connector) {
         *ret_problem = "No spam filter that learns is configured (scan.rspamd_controller).";
         return;
     }

@@ -1,6 +1,6 @@
 /*
- * rspamd.h - Rspamd's opinion of a letter (POST /checkv2), and what it learns from people's (POST /learnspam, /learnham). Its score
- * is one signal among others; when it does not answer there is none.
+ * rspamd.h - Rspamd's opinion of a letter (POST /checkv2), and what it learns from people's (POST /learnspam, /learnham). Its
+ * score is one signal among others; when it does not answer there is none.
  */
 #ifndef SD_INSPECT_RSPAMD_H
 #define SD_INSPECT_RSPAMD_H
@@ -28,7 +28,7 @@ enum spam_action {
 #define RSPAMD_NOWHERE CONNECTOR_ENDPOINTS_MAX
 struct rspamd {
     struct connector *connector;
-    size_t check, learn; /* endpoints; RSPAMD_NOWHERE: not configured */
+    size_t check, learn;    /* endpoints; RSPAMD_NOWHERE: not configured */
     struct secret password; /* of its controller; empty: none */
     atomic_bool down;       /* it did not answer last time */
 };

@@ -5,6 +5,8 @@
 #include "core/log.h"
 #include "inspect/clamd.h"
 
+#include <jansson.h>
+
 static enum sd_err wrong(const char *key) {
     log_error("inspect.settings", "key=%s error=cannot-be-used", key);
     return SD_ERR_CONFIG;
@@ -27,10 +29,10 @@ static enum sd_err read_settings(const struct config *config, struct scan_settin
 
 /* ---- who is connected to ---- */
 
-/* In the order of their keys; a place in the connector only for those that are set. */
+/* A place in the connector only for those that are set. */
 struct places {
     struct connector_spec spec;
-    size_t clamd;
+    size_t clamd, rspamd, controller;
 };
 
 static enum sd_err add_place(const struct config *config, const char *key, struct places *places, size_t *ret_place) {
@@ -45,6 +47,8 @@ static enum sd_err add_place(const struct config *config, const char *key, struc
 
 static enum sd_err connect_places(struct inspector *in, struct places *places) {
     enum sd_err err = add_place(in->config, "scan.clamd", places, &places->clamd);
+    err = err ? err : add_place(in->config, "scan.rspamd", places, &places->rspamd);
+    err = err ? err : add_place(in->config, "scan.rspamd_controller", places, &places->controller);
     if (err || places->spec.count == 0)
         return err;
     err = connector_start(&places->spec, &in->connector);
@@ -77,6 +81,28 @@ static enum sd_err use_clamd(struct inspector *in, const struct places *places) 
     return err;
 }
 
+/* ---- the spam filter ---- */
+
+#define PASSWORD_BYTES 1024
+
+static enum sd_err read_password(const struct config *config, struct secret *ret) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(PASSWORD_BYTES);
+    const char *path = config_text(config, "scan.rspamd_password_file");
+    if (!*path)
+        return SD_OK;
+    if (file_read(path, &text) != SD_OK)
+        return wrong("scan.rspamd_password_file");
+    return secret_copy(span_trim(buf_span(&text)), ret);
+}
+
+static enum sd_err use_rspamd(struct inspector *in, const struct places *places) {
+    json_object_seed(0); /* from a file: not when confined */
+    in->rspamd.connector = in->connector;
+    in->rspamd.check = places->rspamd;
+    in->rspamd.learn = places->controller;
+    return read_password(in->config, &in->rspamd.password);
+}
+
 /* ---- files ---- */
 
 static enum sd_err spawn_files(struct inspector *in, uint32_t uid, uint32_t gid, const struct spawner_spec *files) {
@@ -100,6 +126,7 @@ enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const
     err = err ? err : spawn_files(in, uid, gid, files);
     err = err ? err : connect_places(in, &places);
     err = err ? err : use_clamd(in, &places);
+    err = err ? err : use_rspamd(in, &places);
     if (err == SD_OK && in->health.scanner.ops)
         err = watch_signatures(in, uid, gid);
     return err;
