@@ -1,7 +1,7 @@
 /*
  * sealdesk-clerk - files: takes what the edge wrote to the intake, has the keeper adopt it, and puts it into the store, exactly
- * once. Calendar work beside it, each in threads of its own that give way: stored letters are looked into again (rescan.h),
- * pictures of attachments are made (preview.h), the spam filter learns (learn.h). It can misfile and withhold; it cannot sign a
+ * once. Beside it, in threads of their own: stored letters are looked into again (rescan.h), pictures of attachments are made
+ * (preview.h), the spam filter learns (learn.h). It can misfile and withhold; it cannot sign a
  * letter, change the log, or open more than warrants say. And shows the log's checkpoints to witnesses outside (witness.h), for
  * which alone it may be given a network.
  *

@@ -57,7 +57,7 @@ enum sd_err previewer_new(const struct previewer_spec *spec, struct previewer **
     for (unsigned i = 0; i < PREVIEWERS; i++) {
         struct seat *seat = &p->seats[i];
         *seat = (struct seat){.previewer = p, .number = i};
-        worker_init(&seat->worker, &(struct worker_spec){.name = "preview", .step = step_of, .arg = seat, .gives_way = true});
+        worker_init(&seat->worker, &(struct worker_spec){.name = "preview", .step = step_of, .arg = seat});
     }
     p->store_dir = strdup(spec->store_dir);
     if (!p->store_dir) {
