@@ -32,6 +32,14 @@ void demo_world_free(struct demo_world *world);
 enum sd_err demo_letter(const struct demo_world *world, enum demo_domain from, const char *name, const char *to,
                         const char *subject, const char *text, bool sign, struct buf *ret) SD_MUST_CHECK;
 
+struct demo_file {
+    const char *name, *type;
+    struct span content;
+};
+/* From the customer, to support, signed, with this file. */
+enum sd_err demo_letter_with_file(const struct demo_world *world, const char *subject, const struct demo_file *file,
+                                  struct buf *ret) SD_MUST_CHECK;
+
 /* ---- mail.c ---- */
 
 /* One SMTP session with one message; the reply that decided it, without CRLF. */
@@ -78,7 +86,7 @@ struct demo {
     struct demo_receiver *receiver;
     uint16_t receiver_port;
     struct demo_person people[DEMO_PEOPLE];
-    int run_pid;
+    int run_pid, scanner_pid;
     struct demo_api *agent, *other;
     char ticket[64], message[64];
     char reply_to[200]; /* where answers to our answer go: the ticket's own address */
@@ -96,6 +104,15 @@ extern const size_t demo_story_length;
 /* detail becomes the text; `good` is returned. */
 bool demo_say(char *detail, bool good, const char *format, ...) SD_PRINTF(3, 4);
 const char *demo_text(json_t *object, const char *key); /* never NULL */
+
+/* The first message of the listed ticket with this subject, opened; the caller's. NULL when there is none. */
+json_t *demo_open_first(struct demo *d, const char *subject);
+
+/* ---- attachments.c: chapters about attachments ---- */
+bool demo_scanner(struct demo *d, char *detail);
+bool demo_attachment(struct demo *d, char *detail);
+bool demo_disguised(struct demo *d, char *detail);
+bool demo_virus(struct demo *d, char *detail);
 
 /* ---- proof.c: chapters about rights and the log ---- */
 bool demo_who_can(struct demo *d, char *detail);

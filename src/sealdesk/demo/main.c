@@ -169,15 +169,20 @@ static void keep_open(struct demo *d) {
     }
 }
 
+static void stop_program(int pid) {
+    int status;
+    if (pid <= 0)
+        return;
+    (void)kill(pid, SIGTERM);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+}
+
 static void end(struct demo *d, bool remove_dir) {
     demo_api_free(&d->agent);
     demo_api_free(&d->other);
-    if (d->run_pid > 0) {
-        int status;
-        (void)kill(d->run_pid, SIGTERM);
-        while (waitpid(d->run_pid, &status, 0) < 0 && errno == EINTR) {
-        }
-    }
+    stop_program(d->run_pid);
+    stop_program(d->scanner_pid);
     if (remove_dir)
         demo_remove_tree(d->dir);
 }

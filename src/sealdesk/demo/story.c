@@ -100,8 +100,8 @@ static bool write_world(struct demo *d) {
 }
 
 static void spawn_desk(struct demo *d) {
-    char log[PATH_BYTES + 16], options[7][PATH_BYTES + 64];
-    char *argv[20] = {d->program, "run", "-c", d->conf};
+    char log[PATH_BYTES + 16], options[9][PATH_BYTES + 64];
+    char *argv[24] = {d->program, "run", "-c", d->conf};
     size_t n = 4;
     (void)snprintf(log, sizeof log, "%s/demo.log", d->dir);
     (void)snprintf(options[0], sizeof options[0], "smtp.listen=127.0.0.1:%u", d->smtp_port);
@@ -111,7 +111,11 @@ static void spawn_desk(struct demo *d) {
     (void)snprintf(options[4], sizeof options[4], "smtp.tls_cert=%s/demo.crt", d->dir);
     (void)snprintf(options[5], sizeof options[5], "smtp.tls_key=%s/demo.key", d->dir);
     (void)snprintf(options[6], sizeof options[6], "courier.tls_ca=%s/demo.crt", d->dir);
-    for (size_t i = 0; i < SD_COUNT(options); i++) {
+    if (d->scanner_pid > 0) {
+        (void)snprintf(options[7], sizeof options[7], "scan.clamd=unix:%s/scanner/clamd.sock", d->dir);
+        (void)snprintf(options[8], sizeof options[8], "scan.signatures=%s/scanner/signatures", d->dir);
+    }
+    for (size_t i = 0; i < (d->scanner_pid > 0 ? 9 : 7); i++) {
         argv[n++] = "-o";
         argv[n++] = options[i];
     }
@@ -267,8 +271,7 @@ static json_t *get(struct demo_api *api, long *status, const char *format, const
     return demo_api_call(api, "GET", path, NULL, status, &json) == SD_OK ? json : NULL;
 }
 
-/* The first message of the listed ticket with this subject, opened; the caller's. NULL when there is none. */
-static json_t *open_first(struct demo *d, const char *subject) {
+json_t *demo_open_first(struct demo *d, const char *subject) {
     json_t *list = NULL;
     long status = 0;
     json_t *item = wait_ticket(d, subject, &list);
@@ -292,7 +295,7 @@ static const char *signal_sentence(json_t *message, const char *id) {
 }
 
 static bool lookalike_flagged(struct demo *d, char *detail) {
-    json_t *message = open_first(d, "Internal: update the bank details");
+    json_t *message = demo_open_first(d, "Internal: update the bank details");
     const char *sentence = signal_sentence(message, "lookalike-own");
     bool good = sentence && strcmp(demo_text(message, "disposition"), "flag") == 0;
     (void)demo_say(detail, good, "lookalike-own: %s", sentence ? sentence : "not found");
@@ -301,7 +304,7 @@ static bool lookalike_flagged(struct demo *d, char *detail) {
 }
 
 static bool first_contact(struct demo *d, char *detail) {
-    json_t *message = open_first(d, SUBJECT);
+    json_t *message = demo_open_first(d, SUBJECT);
     bool good = signal_sentence(message, "first-contact") != NULL;
     (void)demo_say(detail, good, "the trust line: \"%s\"", demo_text(json_object_get(message, "trust"), "line"));
     json_decref(message);
@@ -315,7 +318,7 @@ static bool imitator_flagged(struct demo *d, char *detail) {
                    sizeof reply) ||
         reply[0] != '2')
         return demo_say(detail, false, "not taken: %s", reply);
-    json_t *message = open_first(d, IMITATION);
+    json_t *message = demo_open_first(d, IMITATION);
     const char *sentence = signal_sentence(message, "lookalike-known");
     bool good = sentence && strcmp(demo_text(message, "disposition"), "flag") == 0;
     (void)demo_say(detail, good, "\"%s\", but: %s", demo_text(json_object_get(message, "trust"), "sentence"),
@@ -539,6 +542,7 @@ static bool verify_audit(struct demo *d, char *detail) {
 const struct demo_chapter demo_story[] = {
     {"init", "A company is set up", init_company},
     {"people", "Two agents, a security officer, an administrator", add_people},
+    {"scanner", "A virus scanner starts", demo_scanner},
     {"start", "Sealdesk starts", start_desk},
     {"genuine", "A customer's genuine mail is accepted", genuine_mail},
     {"forged", "A forged mail is refused", forged_mail},
@@ -552,6 +556,9 @@ const struct demo_chapter demo_story[] = {
     {"imitator", "Who imitates the customer is flagged", imitator_flagged},
     {"read", "The agent reads the genuine mail", read_mail},
     {"refuse", "An agent of another queue sees nothing of it", other_agent_refused},
+    {"attachment", "A scanned attachment is opened", demo_attachment},
+    {"disguised", "A program that is called an invoice stays closed", demo_disguised},
+    {"virus", "A virus is quarantined", demo_virus},
     {"answer", "The agent answers", answer_mail},
     {"delivered", "The answer arrives, encrypted and signed", answer_arrives},
     {"shown", "The ticket shows the delivery", delivery_shown},
