@@ -71,8 +71,10 @@ static enum sd_err read_at(const char *folder, const char *name, struct buf *to)
     return file_read(path, to);
 }
 
-/* SMTP carries CRLF; files with LF alone were saved so. */
+/* SMTP carries CRLF; files with LF alone were saved so. The first line of an mbox is none of the letter's. */
 static void with_crlf(struct span text, struct buf *to) {
+    if (span_starts(text, SPAN("From ")))
+        text = span_from(text, span_find(text, '\n') + 1);
     if (span_find(text, '\r') != text.n) {
         buf_put(to, text);
         return;
@@ -258,7 +260,7 @@ static int set_up(void **state) {
         clamd_rig_learn(&clamd, "Clamav.Test.File", buf_span(&program));
     clamd_rig_reload(&clamd);
     (void)snprintf(lines, sizeof lines, "scan.clamd=%s\nscan.signatures=%s\n", clamd.endpoint, clamd.signatures);
-    rig_start_scanning(&rig, "customer.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\n", lines);
+    rig_start_looking(&rig, "customer.example TXT \"v=spf1 ip4:192.0.2.1 -all\"\n", lines);
     ready = true;
     return 0;
 }

@@ -171,7 +171,7 @@ static enum sd_err judge_file(SD_UNUSED void *loaded, SD_UNUSED struct files_bud
     return SD_OK;
 }
 
-void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
+static void start_scanning(struct rig *rig, const char *zone, const char *lines, const struct spawner_spec *files) {
     struct buf all SD_CLEANUP(buf_free) = buf_new(8192);
     buf_text(&all, POLICY_LINES);
     for (size_t i = 0; i < SD_COUNT(scan_lines); i++)
@@ -179,9 +179,17 @@ void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
             buf_printf(&all, "%s\n", scan_lines[i]);
     buf_text(&all, lines);
     start(rig, zone, buf_span(&all));
-    const struct spawner_spec files = {.judge = judge_file};
-    must(scan_prepare(&rig->inspector, getuid(), getgid(), &files) == SD_OK);
+    must(scan_prepare(&rig->inspector, getuid(), getgid(), files) == SD_OK);
     start_keeper(rig);
+}
+
+void rig_start_scanning(struct rig *rig, const char *zone, const char *lines) {
+    const struct spawner_spec files = {.judge = judge_file};
+    start_scanning(rig, zone, lines, &files);
+}
+
+void rig_start_looking(struct rig *rig, const char *zone, const char *lines) {
+    start_scanning(rig, zone, lines, &spawner_of_files);
 }
 
 void rig_watch_scanner(struct rig *rig) {

@@ -41,6 +41,8 @@ void rig_start(struct rig *rig, const char *zone); /* lines of dns_script_load *
 /* With a keeper, children that find a script in files beginning with SCRIPT and break on CRASH and HANG, and lines of the
  * section scan besides ("scan.clamd=…\n"), over those that scan for nothing. */
 void rig_start_scanning(struct rig *rig, const char *zone, const char *lines);
+/* The same with what children really do. */
+void rig_start_looking(struct rig *rig, const char *zone, const char *lines);
 /* Runs the thread that asks how the scanner is. */
 void rig_watch_scanner(struct rig *rig);
 void rig_stop(struct rig *rig);
