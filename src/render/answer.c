@@ -16,7 +16,9 @@
 static void put_note(const struct shown *shown, bool cut, char *to, size_t n) {
     uint32_t count = shown->album.count;
     to[0] = 0;
-    if (!shown->complete)
+    if (shown->full)
+        (void)snprintf(to, n, "Further pages take too much room: %u are shown.", count);
+    else if (!shown->complete)
         (void)snprintf(to, n, "It could not be shown to its end.");
     else if (cut && shown->end.total)
         (void)snprintf(to, n, "%u of %u pages are shown.", count, shown->end.total);

@@ -23,7 +23,6 @@ static const char *const fixed_arguments[] = {
     "--unshare-user",
     "--disable-userns",
     "--die-with-parent",
-    "--new-session",
     "--clearenv",
     "--uid",
     "65534",
@@ -132,7 +131,8 @@ static bool set_descriptors(int content, int to) {
     for (size_t i = 0; i < SD_COUNT(from); i++)
         if (dup2(from[i], (int)i) < 0)
             return false;
-    return lseek(STDIN_FILENO, 0, SEEK_SET) == 0 && syscall(SYS_close_range, FILTER_FD + 1, ~0U, 0) == 0;
+    (void)lseek(STDIN_FILENO, 0, SEEK_SET); /* whoever wrote it was at its end */
+    return syscall(SYS_close_range, FILTER_FD + 1, ~0U, 0) == 0;
 }
 
 /* The number of processes is limited inside, where it is counted by itself: outside, all of the same user's would count. */

@@ -230,6 +230,23 @@ static void test_two_at_once(SD_UNUSED void **state) {
     assert_int_equal(launch_finish(&two, deadline_in_ms(WAIT_MS)), LAUNCH_UNWATCHED);
 }
 
+/* Ended at every moment of its beginning: nothing is left over, which the end of a connection that all of them have tells. */
+static void test_ended_early(SD_UNUSED void **state) {
+    char said[256];
+    int watch[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, watch), 0);
+    for (unsigned i = 0; i < 40; i++) {
+        struct box_job job = {.pages_max = 1, .side_max = 1, .seconds = 60, .extension = "-"};
+        struct launch launch;
+        assert_int_equal(launch_start(launcher, &job, watch[1], &launch), SD_OK); /* in place of a document */
+        (void)usleep(i * 150);
+        assert_int_equal(launch_finish(&launch, deadline_in_ms(WAIT_MS)), LAUNCH_UNWATCHED);
+    }
+    (void)close(watch[1]);
+    read_all(watch[0], said, sizeof said);
+    (void)close(watch[0]);
+}
+
 /* The launcher does as little as it can for a role that has been taken over. */
 static void test_requests_that_are_none(SD_UNUSED void **state) {
     struct box_job job = {.pages_max = 1, .side_max = 1, .seconds = 10, .extension = "../../x"};
@@ -255,6 +272,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_hang),
         cmocka_unit_test(test_unwatched),
         cmocka_unit_test(test_two_at_once),
+        cmocka_unit_test(test_ended_early),
         cmocka_unit_test(test_requests_that_are_none),
     };
     if (argc != 2)

@@ -77,10 +77,12 @@ static bool job_ok(const struct box_job *job) {
     return *job->extension != 0;
 }
 
+/* A session of its own: no terminal, and one process group to end. */
 static pid_t fork_box(const struct launcher *l, const struct box_job *job, const int fds[LAUNCH_FDS]) {
-    pid_t pid = fork();
+    pid_t launcher = getpid(), pid = fork();
     if (pid == 0) {
-        box_enter(l->spec, job, fds[0], fds[1]);
+        if (setsid() > 0 && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == launcher)
+            box_enter(l->spec, job, fds[0], fds[1]);
         _exit(126);
     }
     return pid;
@@ -99,7 +101,7 @@ static void begin(struct launcher *l, const struct box_job *job, const int fds[L
     int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
     if (pidfd < 0) {
         if (pid > 0)
-            (void)kill(pid, SIGKILL);
+            (void)kill(-pid, SIGKILL);
         tell(fds[2], LAUNCH_REFUSED);
         close_all(fds, LAUNCH_FDS);
         return;
@@ -115,12 +117,13 @@ static void begin(struct launcher *l, const struct box_job *job, const int fds[L
 
 /* ---- ending ---- */
 
-/* Bubblewrap's outer process dies, and with it (die-with-parent) the first one of the sandbox's own process namespace, and with
- * that the kernel ends all the others. */
+/* Bubblewrap's two own processes are one process group, whatever the others do; the second one is the first of the sandbox's
+ * own process namespace, and when it ends the kernel ends all the others. (To let it die with its parent would leave it over
+ * when it is ended before it has asked for that.) */
 static void end(struct job *job, enum launch_end why) {
     if (job->why == LAUNCH_REFUSED)
         job->why = why;
-    (void)kill(job->pid, SIGKILL);
+    (void)kill(-job->pid, SIGKILL);
 }
 
 static void ended(struct job *job, int status) {
@@ -150,7 +153,9 @@ static void look_after(struct launcher *l, const struct pollfd *polled) {
         struct job *job = &l->jobs[i];
         if (job->pid == 0)
             continue;
-        if (polled[2 * i + 1].revents & POLLERR) /* the reading end is closed */
+        if (polled[2 * i].revents) /* the outer process has ended: so do the others, before its number is free */
+            (void)kill(-job->pid, SIGKILL);
+        else if (polled[2 * i + 1].revents & POLLERR) /* the reading end is closed */
             end(job, LAUNCH_UNWATCHED);
         else if (deadline_passed(job->deadline))
             end(job, LAUNCH_TOO_LONG);
@@ -184,15 +189,24 @@ static void turn(struct launcher *l, bool *ret_open, bool *children) {
     }
 }
 
-/* Descriptors 0 and 1 are taken, so that none that comes gets their numbers. */
+/* The role is gone: nobody waits for what runs. */
+static void end_all(struct launcher *l) {
+    for (size_t i = 0; i < LAUNCH_JOBS_MAX; i++)
+        if (l->jobs[i].pid)
+            end(&l->jobs[i], LAUNCH_UNWATCHED);
+}
+
+/* Descriptors 0 and 1 are taken, so that none that comes gets their numbers. The channel's end is what tells that the role is
+ * gone, and not a signal: there are sandboxes to end first. */
 void launcher_run(int fd, void *box_spec) {
     struct launcher l = {.spec = box_spec, .channel = fd};
     bool open_still = true, children = false;
     if (open("/dev/null", O_RDWR | O_CLOEXEC) != 0 || open("/dev/null", O_RDWR | O_CLOEXEC) != 1 ||
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) != 0) {
         log_error("render.launcher", "errno=%d", errno);
         return;
     }
     while (open_still)
         turn(&l, &open_still, &children);
+    end_all(&l);
 }

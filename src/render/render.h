@@ -27,6 +27,7 @@ struct shown {
     const char *reason;    /* for people; "" when done */
     struct stream_end end; /* when the program in the sandbox said it */
     bool complete;         /* it did */
+    bool full;             /* or the album is */
 };
 /* Shows it; as long as renderer->seconds. Free ret->album whatever comes. SD_ERR_UNAVAILABLE: the process aside is gone, and
  * this process should follow it; SD_ERR_NOMEM. */

@@ -86,6 +86,7 @@ static void fail(struct shown *shown, const char *reason) {
 static void conclude(struct shown *shown, enum sd_err err, enum launch_end end) {
     const struct album *album = &shown->album;
     shown->complete = err == SD_OK && end == LAUNCH_EXITED && album->parser.ended;
+    shown->full = err == SD_ERR_LIMIT && album->count > 0;
     shown->outcome = RENDER_DONE;
     shown->reason = "";
     if (shown->complete) {
