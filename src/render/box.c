@@ -14,7 +14,7 @@
 #define PROCESSES "--nproc=96:96" /* LibreOffice has about twenty threads */
 #define OPEN_FILES 512
 #define FILTER_FD 3
-#define GIVES_WAY 5 /* to those who take letters in */
+#define GIVES_WAY 2 /* a little, to those who take letters in: somebody waits for this, too */
 
 /* In order: bubblewrap does one after another. Root and /dev are themselves of tmpfs, hence their remounting. */
 static const char *const fixed_arguments[] = {

@@ -36,8 +36,8 @@ struct program {
     int pid;
 };
 enum sd_err program_start(const char *const arguments[], bool with_errors, struct program *ret) SD_MUST_CHECK;
-/* Reads no more of it; true when it ended well. */
-bool program_end(struct program *program);
+/* Reads no more of it; what it ended with, 0 when all went well, -1 when a signal ended it. */
+int program_end(struct program *program);
 /* Is a file there and readable? */
 bool there(const char *path);
 /* The content as a file, for those programs; its path, which is good until the next call. */
@@ -73,9 +73,11 @@ enum file_form {
     FORM_TEXT,
 };
 enum file_form form_of(struct span content, const char *extension);
+/* GraphicsMagick's name for the kind of picture; NULL: none that is shown. */
+const char *picture_reader(struct span content);
 
 /* Which part of LibreOffice shows it, by its content. */
 enum office { OFFICE_NONE, OFFICE_WRITER, OFFICE_CALC, OFFICE_IMPRESS, OFFICE_ENCRYPTED };
-enum office office_of(struct span content, const char *extension);
+enum office part_of_office(struct span content, const char *extension);
 
 #endif

@@ -6,6 +6,7 @@
 
 #define OFFICE "/usr/lib/libreoffice/program/"
 #define PROFILE "/tmp/profile"
+#define STARTED_ANEW 81 /* what LibreOffice ends with when it has changed its profile and wants to be started again */
 
 /* No macros, no links that are followed, nothing looked up, no Java; it has no network and no files besides. */
 static const char settings[] =
@@ -37,19 +38,34 @@ static const struct {
     [OFFICE_IMPRESS] = {OFFICE "libsdlo.so", "impress_pdf_Export", SHOW_NO_IMPRESS},
 };
 
-static bool make_profile(void) {
-    if (mkdir(PROFILE, 0700) != 0 || mkdir(PROFILE "/user", 0700) != 0)
-        return false;
-    FILE *file = fopen(PROFILE "/user/registrymodifications.xcu", "w");
-    return file && fputs(settings, file) >= 0 && fclose(file) == 0;
+static bool write_file(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    return file && fputs(text, file) >= 0 && fclose(file) == 0;
 }
 
-/* The pages that are shown and one more, to know that there are more. LibreOffice may end at once, having made its profile, and
- * want to be started again. */
-static bool convert(const char *path, const char *to, enum office office, uint32_t pages) {
-    char target[160];
-    (void)snprintf(target, sizeof target, "pdf:%s:{\"PageRange\":{\"type\":\"string\",\"value\":\"1-%u\"}}",
-                   parts[office].filter, pages);
+/* With the mark of the build that made it: LibreOffice would otherwise look for changed extensions and then start anew. */
+static void mark_profile(void) {
+    char line[256];
+    FILE *file = fopen(OFFICE "versionrc", "r");
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (strncmp(line, "buildid=", 8) == 0)
+            (void)write_file(PROFILE "/user/extensions/buildid", line + 8);
+    }
+    if (file)
+        (void)fclose(file);
+}
+
+static bool make_profile(void) {
+    static const char *const folders[] = {PROFILE, PROFILE "/user", PROFILE "/user/extensions"};
+    for (size_t i = 0; i < SD_COUNT(folders); i++)
+        if (mkdir(folders[i], 0700) != 0)
+            return false;
+    mark_profile();
+    return write_file(PROFILE "/user/registrymodifications.xcu", settings);
+}
+
+static int run_office(const char *target, const char *path) {
     const char *const arguments[] = {OFFICE "soffice.bin",
                                      "--headless",
                                      "--norestore",
@@ -64,24 +80,33 @@ static bool convert(const char *path, const char *to, enum office office, uint32
                                      "/tmp",
                                      path,
                                      NULL};
-    for (int attempt = 0; attempt < 3; attempt++) {
-        struct program program;
-        char line[512];
-        if (program_start(arguments, false, &program) != SD_OK)
-            return false;
-        while (fgets(line, sizeof line, program.output))
-            continue;
-        if (program_end(&program) && there(to))
-            return true;
-    }
-    return false;
+    struct program program;
+    char line[512];
+    if (program_start(arguments, false, &program) != SD_OK)
+        return -1;
+    while (fgets(line, sizeof line, program.output))
+        continue;
+    return program_end(&program);
+}
+
+/* The pages that are shown and one more, to know that there are more. */
+static bool convert(const char *path, const char *to, enum office office, uint32_t pages) {
+    char target[160];
+    (void)snprintf(target, sizeof target, "pdf:%s:{\"PageRange\":{\"type\":\"string\",\"value\":\"1-%u\"}}",
+                   parts[office].filter, pages);
+    int status = run_office(target, path);
+    if (status == STARTED_ANEW)
+        status = run_office(target, path);
+    return status == 0 && there(to);
 }
 
 enum show_reason show_document(struct paginate *p) {
-    enum office office = office_of(p->content, p->extension);
+    enum office office = part_of_office(p->content, p->extension);
     const char *path;
     if (office == OFFICE_ENCRYPTED)
         return SHOW_ENCRYPTED;
+    if (office == OFFICE_NONE)
+        return SHOW_KIND;
     if (!there(OFFICE "soffice.bin") || !there(parts[office].library))
         return parts[office].missing;
     if (setenv("LD_LIBRARY_PATH", OFFICE, 1) != 0 || !make_profile() ||

@@ -33,7 +33,7 @@ enum show_reason show_pdf_file(struct paginate *p, const char *path) {
     if (program_start(arguments, false, &program) != SD_OK)
         return SHOW_ROOM;
     enum sd_err err = pages_from_pnm(p, program.output);
-    bool well = program_end(&program);
+    bool well = program_end(&program) == 0;
     p->more |= !well || p->total > p->pages;
     return err == SD_ERR_NOMEM ? SHOW_ROOM : well && err == SD_OK ? SHOW_SHOWN : SHOW_BROKEN;
 }

@@ -1,24 +1,17 @@
 #include "render/paginate.h"
 
-#include "render/paginate_magic.h"
-
-/* Which reader of GraphicsMagick is used is said here, from what the file begins with: it has others that run programs. */
-static const char *reader_of_picture(struct span content, bool *ret_pages) {
-    const struct magic *magic = magic_find(content);
-    *ret_pages = magic && strcmp(magic->reader, "tiff") == 0;
-    return magic && magic->form == FORM_PICTURE ? magic->reader : NULL;
-}
-
-/* Of an animation the first picture; of a TIFF one page more than is shown, to know that there are more. */
+/* GraphicsMagick is told which of its readers to use: it has others, which run programs or read what a picture names. Of an
+ * animation the first picture; of a TIFF one page more than is shown, to know that there are more. */
 enum show_reason show_picture(struct paginate *p) {
-    bool pages = false;
-    const char *path, *reader = reader_of_picture(p->content, &pages);
+    const char *path, *reader = picture_reader(p->content);
     char what[128], size[32];
     if (!there("/usr/bin/gm"))
         return SHOW_NO_GRAPHICSMAGICK;
-    if (!reader || content_file(p, "picture", &path) != SD_OK)
+    if (!reader)
+        return SHOW_KIND;
+    if (content_file(p, "picture", &path) != SD_OK)
         return SHOW_ROOM;
-    (void)snprintf(what, sizeof what, "%s:%s[0-%u]", reader, path, pages ? p->pages_max : 0);
+    (void)snprintf(what, sizeof what, "%s:%s[0-%u]", reader, path, strcmp(reader, "tiff") == 0 ? p->pages_max : 0);
     (void)snprintf(size, sizeof size, "%ux%u>", p->side_max, p->side_max);
     const char *const arguments[] = {"/usr/bin/gm", "convert", "-limit",  "memory", "1GiB",         "-limit",      "map",
                                      "1GiB",        "-limit",  "disk",    "0",      "-limit",       "pixels",      "200MP",
@@ -28,7 +21,7 @@ enum show_reason show_picture(struct paginate *p) {
     if (program_start(arguments, false, &program) != SD_OK)
         return SHOW_ROOM;
     enum sd_err err = pages_from_pnm(p, program.output);
-    bool well = program_end(&program);
+    bool well = program_end(&program) == 0;
     if (!p->more && well)
         p->total = p->pages;
     return well && err == SD_OK ? SHOW_SHOWN : SHOW_BROKEN;

@@ -34,10 +34,10 @@ enum sd_err program_start(const char *const arguments[], bool with_errors, struc
     return SD_OK;
 }
 
-bool program_end(struct program *program) {
+int program_end(struct program *program) {
     int status = 0;
     (void)fclose(program->output);
-    return waitpid(program->pid, &status, 0) == program->pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return waitpid(program->pid, &status, 0) == program->pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 enum sd_err content_file(const struct paginate *p, const char *extension, const char **ret_path) {

@@ -1,5 +1,6 @@
 #include "render/paginate.h"
 
+#include "files/files.h"
 #include "mail/mail.h"
 
 #include <pango/pangocairo.h>
@@ -9,6 +10,7 @@
 #define PAPER_HEIGHT 842.0
 #define MARGIN 50.0
 #define FOOT 30.0
+#define LISTING_BYTES_MAX ((size_t)4 * 1024 * 1024)
 #define LINE_BYTES_MAX 4000 /* longer lines are cut, so that one layout stays small */
 
 struct paper {
@@ -198,7 +200,12 @@ enum show_reason show_html(struct paginate *p) {
     return buf_err(&shown) ? SHOW_ROOM : pages_from_text(p, buf_span(&shown), false);
 }
 
+/* What was listed until it broke, or was too much, is shown. */
 enum show_reason show_archive(struct paginate *p) {
-    (void)p;
-    return SHOW_KIND;
+    struct files_budget budget = files_budget_default();
+    struct buf listing = buf_new(LISTING_BYTES_MAX);
+    enum sd_err err = files_list(&budget, p->content, &listing);
+    p->more = err != SD_OK;
+    listing.n = span_rfind(buf_span(&listing), '\n') < listing.n ? span_rfind(buf_span(&listing), '\n') + 1 : 0;
+    return listing.n ? pages_from_text(p, buf_span(&listing), true) : err ? SHOW_BROKEN : SHOW_EMPTY;
 }

@@ -164,28 +164,43 @@ static void put_pdf_page(struct buf *to, unsigned page, size_t offsets[2]) {
     buf_free(&text);
 }
 
-void test_pdf(struct buf *to, unsigned pages) {
-    size_t *offsets = calloc(4 + 2 * (size_t)pages, sizeof *offsets);
+static void put_pdf(struct buf *to, unsigned pages, bool empty) {
+    unsigned each = empty ? 1 : 2, count = 4 + each * pages;
+    size_t *offsets = calloc(count, sizeof *offsets);
     assert_non_null(offsets);
     buf_text(to, "%PDF-1.4\n");
     offsets[1] = to->n;
     buf_text(to, "1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n");
     offsets[2] = to->n;
-    buf_text(to, "2 0 obj <</Type/Pages/Kids[");
+    buf_text(to, "2 0 obj <</Type/Pages/MediaBox[0 0 595 842]/Kids[");
     for (unsigned page = 0; page < pages; page++)
-        buf_printf(to, "%u 0 R ", 4 + 2 * page);
+        buf_printf(to, "%u 0 R ", 4 + each * page);
     buf_printf(to, "]/Count %u>> endobj\n", pages);
     offsets[3] = to->n;
     buf_text(to, "3 0 obj <</Type/Font/Subtype/Type1/BaseFont/Helvetica>> endobj\n");
-    for (unsigned page = 0; page < pages; page++)
-        put_pdf_page(to, page, &offsets[4 + 2 * page]);
+    for (unsigned page = 0; page < pages; page++) {
+        if (!empty) {
+            put_pdf_page(to, page, &offsets[4 + 2 * page]);
+            continue;
+        }
+        offsets[4 + page] = to->n;
+        buf_printf(to, "%u 0 obj <</Type/Page/Parent 2 0 R>> endobj\n", 4 + page);
+    }
     size_t table = to->n;
-    buf_printf(to, "xref\n0 %u\n0000000000 65535 f \n", 4 + 2 * pages);
-    for (unsigned i = 1; i < 4 + 2 * pages; i++)
+    buf_printf(to, "xref\n0 %u\n0000000000 65535 f \n", count);
+    for (unsigned i = 1; i < count; i++)
         buf_printf(to, "%010zu 00000 n \n", offsets[i]);
-    buf_printf(to, "trailer <</Size %u/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF\n", 4 + 2 * pages, table);
+    buf_printf(to, "trailer <</Size %u/Root 1 0 R>>\nstartxref\n%zu\n%%%%EOF\n", count, table);
     free(offsets);
     assert_int_equal(buf_err(to), SD_OK);
+}
+
+void test_pdf(struct buf *to, unsigned pages) {
+    put_pdf(to, pages, false);
+}
+
+void test_pdf_empty(struct buf *to, unsigned pages) {
+    put_pdf(to, pages, true);
 }
 
 /* ---- pictures ---- */

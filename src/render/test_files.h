@@ -21,6 +21,8 @@ void test_docx(struct buf *to, unsigned pages);
 void test_odt(struct buf *to, unsigned pages);
 void test_xlsx(struct buf *to);
 void test_pdf(struct buf *to, unsigned pages);
+/* Of empty pages, so that a hundred thousand are a few megabytes. */
+void test_pdf_empty(struct buf *to, unsigned pages);
 /* Pages of one colour each, width * height; of a TIFF not compressed. */
 void test_tiff(struct buf *to, unsigned pages, uint32_t width, uint32_t height);
 void test_png(struct buf *to, uint32_t width, uint32_t height);

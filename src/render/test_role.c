@@ -43,14 +43,14 @@ static void spawn(struct test_role *role, const char *program) {
     ipc_client_attach(role->control, fds[0]);
 }
 
-static void order_start(struct test_role *role, const char *settings) {
+static void order_start(struct test_role *role, unsigned seconds) {
     char config[1024];
     struct ipc_msg *msg = NULL;
     struct control_start_rep rep;
     (void)snprintf(config, sizeof config,
-                   "main.data_dir=%s\nmain.hostname=mx.example\nlog.level=warn\npreview.max_pages=100\npreview.seconds=60\n"
-                   "preview.pixels=1400\n%s",
-                   role->dir, settings);
+                   "main.data_dir=%s\nmain.hostname=mx.example\nlog.level=warn\npreview.max_pages=100\npreview.pixels=1400\n"
+                   "preview.seconds=%u\n",
+                   role->dir, seconds);
     struct control_start_req req = {
         .role = SPAN("render"), .uid = getuid(), .gid = getgid(), .landlock_abi_max = 2, .config = span_cstr(config)};
     if (getuid() == 0)
@@ -75,12 +75,12 @@ static int link_clerk(struct test_role *role) {
     return fds[0];
 }
 
-void test_role_start(struct test_role *role, const char *program, const char *settings) {
+void test_role_start(struct test_role *role, const char *program, unsigned seconds) {
     struct ipc_msg *msg = NULL;
     struct control_go_rep rep;
     make_dir(role);
     spawn(role, program);
-    order_start(role, settings);
+    order_start(role, seconds);
     role->render = ipc_client_new("render");
     ipc_client_attach(role->render, link_clerk(role));
     assert_int_equal(control_go_call(role->control, &(struct control_go_req){}, deadline_in_ms(TEST_WAIT_MS), &msg, &rep),

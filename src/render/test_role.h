@@ -15,8 +15,8 @@ struct test_role {
     struct ipc_client *control, *render;
 };
 
-/* settings: lines of configuration besides the defaults of config.def. */
-void test_role_start(struct test_role *role, const char *program, const char *settings);
+/* With config.def's defaults but for preview.seconds. */
+void test_role_start(struct test_role *role, const char *program, unsigned seconds);
 void test_role_stop(struct test_role *role);
 
 struct test_pages {
