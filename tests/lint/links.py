@@ -15,7 +15,7 @@ import sys
 MAY_LINK = {
     "sealdesk-edge":    "crypto ssl zstd",
     "sealdesk-dns":     "crypto ssl unbound",
-    "sealdesk-inspect": "m crypto zstd idn2 psl icuuc icui18n icudata gumbo magic archive jansson pcre2-8",
+    "sealdesk-inspect": "m crypto zstd idn2 psl icuuc icui18n icudata gumbo magic archive z jansson pcre2-8",
     "sealdesk-keeper":  "crypto sqlite3 argon2",
     "sealdesk-clerk":   "crypto ssl zstd sqlite3 jansson curl",
     "sealdesk-courier": "crypto ssl zstd sqlite3 jansson curl idn2 psl",
