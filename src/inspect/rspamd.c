@@ -165,7 +165,7 @@ static const char *problem_of(enum sd_err err, unsigned status) {
     if (status == 200 || status == 208)
         return "";
     if (status == 204)
-        return "The spam filter found too little in it to learn from.";
+        return "The spam filter did not learn it: it knows it, it is too short, or there is nowhere to keep what is learned.";
     if (status == 401 || status == 403)
         return "The spam filter did not take the password (scan.rspamd_password_file).";
     return status == 404 ? "The spam filter has nothing there that learns (scan.rspamd_controller is its controller)."

@@ -209,6 +209,43 @@ static void new_signatures_are_another_engine(void **state) {
     assert_string_not_equal(k->engine, engine);
 }
 
+/* What is kept is looked into again by what is known now; the keeper hears of the object. */
+static void what_is_kept_is_looked_into_again(void **state) {
+    (void)state;
+    static const uint8_t object[16] = {1, 2, 3};
+    struct ipc_msg *answer SD_CLEANUP(ipc_msg_free) = NULL;
+    struct inspect_scan_rep rep;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct rig_keeper *k = keeper_of(&rig);
+    struct sha256 digest;
+    attach(&j, "good.txt", SPAN("good"));
+    attach(&j, "bad.txt", eicar());
+    buf_text(&j.letter, "--b--\r\n");
+    assert_int_equal(rig_scan(&rig, object, buf_span(&j.letter), &answer, &rep), SD_OK);
+    assert_int_equal(rep.states.count, 3);
+    assert_memory_equal(k->object, object, 16);
+    assert_int_equal(crypt_sha256(buf_span(&j.letter), &digest), SD_OK);
+    assert_memory_equal(k->letter, digest.b, 32);
+    assert_memory_equal(k->found[0].digest, digest.b, 32);
+    assert_int_equal(crypt_sha256(SPAN("good"), &digest), SD_OK);
+    assert_memory_equal(k->found[1].digest, digest.b, 32);
+    assert_int_equal(k->found[1].state, OBJECT_CLEAN);
+    assert_int_equal(k->found[2].state, OBJECT_MALICIOUS);
+}
+
+/* Nothing is known anew: what is on record stays, and the clerk asks again. */
+static void nothing_is_told_while_the_scanner_is_down(void **state) {
+    (void)state;
+    static const uint8_t object[16] = {1};
+    struct rig dead;
+    struct ipc_msg *answer SD_CLEANUP(ipc_msg_free) = NULL;
+    struct inspect_scan_rep rep;
+    rig_start_scanning(&dead, ZONE, "scan.clamd=unix:/nonexistent/clamd\n");
+    assert_int_equal(rig_scan(&dead, object, SPAN("From: a@b.example\r\n\r\nx\r\n"), &answer, &rep), SD_ERR_UNAVAILABLE);
+    assert_int_equal(keeper_of(&dead)->verdicts, 0);
+    rig_stop(&dead);
+}
+
 /* A keeper that cannot take it, locked or gone, is no reason to refuse the letter. */
 static void a_keeper_that_does_not_listen_delays_nothing(void **state) {
     (void)state;
@@ -320,6 +357,8 @@ int main(void) {
         WITH_CLAMD(a_virus_is_refused_only_to_the_verified),
         cmocka_unit_test(without_a_scanner_attachments_are_unscanned),
         WITH_CLAMD(new_signatures_are_another_engine),
+        WITH_CLAMD(what_is_kept_is_looked_into_again),
+        cmocka_unit_test(nothing_is_told_while_the_scanner_is_down),
         WITH_CLAMD(a_keeper_that_does_not_listen_delays_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

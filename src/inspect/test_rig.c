@@ -16,6 +16,8 @@
 #define SEND_MS 10000
 #define OP_JUDGE 1
 #define OP_EXAMINE 2
+#define OP_SCAN 3
+#define OP_LEARN 4
 
 /* A rig that cannot be set up is no test result. */
 static void must(bool ok) {
@@ -232,6 +234,24 @@ enum sd_err rig_judge(struct rig *rig, struct span letter, struct ipc_msg **ret_
     err = err ? err : rig_serve(rig, PEER_EDGE, OP_JUDGE, &out, ret_answer);
     err = err ? err : (*ret_answer)->status;
     return err ? err : inspect_judge_rep_decode((*ret_answer)->body, *ret_answer, ret);
+}
+
+enum sd_err rig_scan(struct rig *rig, const uint8_t object[16], struct span source, struct ipc_msg **ret_answer,
+                     struct inspect_scan_rep *ret) {
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    enum sd_err err = inspect_scan_req_encode(&out, &(struct inspect_scan_req){span_of(object, 16), source});
+    err = err ? err : rig_serve(rig, PEER_CLERK, OP_SCAN, &out, ret_answer);
+    err = err ? err : (*ret_answer)->status;
+    return err ? err : inspect_scan_rep_decode((*ret_answer)->body, *ret_answer, ret);
+}
+
+enum sd_err rig_learn(struct rig *rig, bool spam, struct span source, struct ipc_msg **ret_answer,
+                      struct inspect_learn_rep *ret) {
+    struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    enum sd_err err = inspect_learn_req_encode(&out, &(struct inspect_learn_req){spam, source});
+    err = err ? err : rig_serve(rig, PEER_CLERK, OP_LEARN, &out, ret_answer);
+    err = err ? err : (*ret_answer)->status;
+    return err ? err : inspect_learn_rep_decode((*ret_answer)->body, *ret_answer, ret);
 }
 
 enum sd_err rig_examine(struct rig *rig, struct span message, struct ipc_msg **ret_answer, struct inspect_examine_rep *ret) {

@@ -55,6 +55,10 @@ enum sd_err rig_serve(struct rig *rig, uint32_t peer, uint16_t op, const struct 
 /* A letter from 192.0.2.1, HELO mx.customer.example, MAIL FROM:<kim@customer.example>. *ret is valid as long as *ret_answer. */
 enum sd_err rig_judge(struct rig *rig, struct span letter, struct ipc_msg **ret_answer,
                       struct inspect_judge_rep *ret) SD_MUST_CHECK;
+enum sd_err rig_scan(struct rig *rig, const uint8_t object[16], struct span source, struct ipc_msg **ret_answer,
+                     struct inspect_scan_rep *ret) SD_MUST_CHECK;
+enum sd_err rig_learn(struct rig *rig, bool spam, struct span source, struct ipc_msg **ret_answer,
+                      struct inspect_learn_rep *ret) SD_MUST_CHECK;
 enum sd_err rig_examine(struct rig *rig, struct span message, struct ipc_msg **ret_answer,
                         struct inspect_examine_rep *ret) SD_MUST_CHECK;
 
