@@ -1,5 +1,6 @@
 #include "mail/html_clean.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/arena.h"
@@ -464,7 +465,7 @@ static bool by_tree(struct span html, struct arena *arena, struct buf *to, struc
         .to = to,
         .start = to->n,
         .report = report,
-        .levels = arena_array(arena, HTML_TREE_DEPTH_MAX, sizeof(struct level)),
+        .levels = calloc(HTML_TREE_DEPTH_MAX, sizeof(struct level)), /* most of its pages are never touched */
         .style = buf_new(STYLE_BYTES),
         .url = buf_new(URL_CLEAN_MAX_BYTES),
         .shown = buf_new(STYLE_BYTES),
@@ -472,6 +473,7 @@ static bool by_tree(struct span html, struct arena *arena, struct buf *to, struc
     };
     bool complete = c.levels && walk(&c, html_tree(html, arena));
     report->cut |= c.full;
+    free(c.levels);
     buf_free(&c.style);
     buf_free(&c.url);
     buf_free(&c.shown);

@@ -15,7 +15,7 @@
 #define HTML_FORMATTING_MAX 200000 /* sum over tags of open formatting elements: what may be cloned */
 #define TAG_NAME_MAX_BYTES 11      /* "blockquote", "figcaption", and one */
 
-enum tag_kind { TAG_PLAIN, TAG_VOID, TAG_FORMATTING, TAG_OPTIONAL, TAG_CELL, TAG_RAW, TAG_ROOT, TAG_ODD };
+enum tag_kind { TAG_PLAIN, TAG_VOID, TAG_FORMATTING, TAG_OPTIONAL, TAG_CELL, TAG_RAW, TAG_SELECT, TAG_ROOT, TAG_ODD };
 
 struct open_tag {
     char name[TAG_NAME_MAX_BYTES + 1];
@@ -53,8 +53,9 @@ static enum tag_kind kind_of(const char *name) {
         {TAG_FORMATTING, " a b big code em font i nobr s small strike strong tt u "},
         {TAG_OPTIONAL, " p li dd dt option optgroup "},
         {TAG_CELL, " td th tr tbody thead tfoot "},
-        {TAG_RAW, " style title textarea script "},
-        {TAG_ODD, " xmp iframe noembed noframes noscript plaintext svg math select template frameset frame isindex "},
+        {TAG_RAW, " style title textarea script xmp iframe noembed noframes "},
+        {TAG_SELECT, " select "},
+        {TAG_ODD, " noscript plaintext svg math template frameset frame isindex "},
     };
     char spaced[TAG_NAME_MAX_BYTES + 3];
     size_t n = strlen(name);
@@ -164,22 +165,51 @@ static void pop_before(struct guard *g, const char *name, enum tag_kind kind) {
         pop(g);
 }
 
-/* A script may hold "<!--", after which its end depends on more than its end tag (§13.2.5.17 ff.). */
+static bool is_tag(struct span s, struct span tag) {
+    struct span after = span_from(s, tag.n);
+    return span_istarts(s, tag) && after.n && (is_html_space(after.p[0]) || after.p[0] == '/' || after.p[0] == '>');
+}
+
+/* A script may hold "<!--" and in it "<script", after which its end depends on more than its end tag (§13.2.5.17 ff.). */
 static void skip_raw(struct guard *g, const char *name) {
     struct span end = span_cstr(name), content = span_from(g->s, g->at);
     size_t i = 0;
     while (i < content.n) {
         i += span_search(span_from(content, i), SPAN("</"));
-        struct span rest = span_from(content, i + 2);
-        struct span after = span_from(rest, end.n);
-        if (span_istarts(rest, end) && after.n && (is_html_space(after.p[0]) || after.p[0] == '/' || after.p[0] == '>'))
+        if (is_tag(span_from(content, i + 2), end))
             break;
         i += 2;
     }
     content = span_sub(content, 0, i);
-    if (span_eq(end, SPAN("script")) && span_search(content, SPAN("<!--")) < content.n)
+    if (span_eq(end, SPAN("script")) && span_search(content, SPAN("<!--")) < content.n &&
+        span_isearch(content, SPAN("<script")) < content.n)
         g->odd = true;
     g->at += content.n;
+}
+
+/* Only options until its end (§13.2.6.4.16): then it is read like anything else. Anything more depends on the tree. */
+static void skip_options(struct guard *g) {
+    static const struct span options[] = {{(const uint8_t *)"<option", 7},
+                                          {(const uint8_t *)"</option", 8},
+                                          {(const uint8_t *)"<optgroup", 9},
+                                          {(const uint8_t *)"</optgroup", 10}};
+    while (!g->odd) {
+        g->at += span_find(span_from(g->s, g->at), '<');
+        struct span rest = span_from(g->s, g->at);
+        size_t k = 0;
+        if (is_tag(rest, SPAN("</select")))
+            return;
+        while (k < SD_COUNT(options) && !is_tag(rest, options[k]))
+            k++;
+        if (k == SD_COUNT(options)) {
+            g->odd = true;
+            return;
+        }
+        g->at += options[k].n;
+        g->tags++;
+        size_t attributes = skip_attributes(g);
+        g->walk += g->open + attributes * attributes;
+    }
 }
 
 static void start_tag(struct guard *g) {
@@ -198,6 +228,8 @@ static void start_tag(struct guard *g) {
         g->odd = true;
     if (kind == TAG_RAW)
         skip_raw(g, name);
+    if (kind == TAG_SELECT)
+        skip_options(g);
     if (kind != TAG_VOID)
         push(g, name, kind, 1 + attributes + (g->at - start) / 64);
 }
