@@ -218,6 +218,8 @@ static void depth_and_size_are_bounded(void **state) {
         buf_text(&html, "<b style=color:red><i><p>");
     struct buf costly SD_CLEANUP(buf_free) = clean(buf_span(&html));
     assert_true(report.as_text);
+    struct buf reference SD_CLEANUP(buf_free) = clean(SPAN("<b>a&#xeeeeeeeeeeeeeeeeeeee;</b>&#1234567890123;"));
+    assert_true(report.as_text && span_is_utf8(buf_span(&reference)));
 }
 
 static void assert_letter(const char *body, const char *expected) {

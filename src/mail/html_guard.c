@@ -295,6 +295,23 @@ static void read_markup(struct guard *g) {
     }
 }
 
+#define REFERENCE_DIGITS_MAX 7 /* of "&#x10FFFF;" and one */
+
+/* gumbo counts the number of a character reference in an int without looking, and writes what comes of it. */
+static bool has_endless_reference(struct span html) {
+    for (size_t at = 0; at < html.n;) {
+        at += span_search(span_from(html, at), SPAN("&#")) + 2;
+        if (at < html.n && lex_lower(html.p[at]) == 'x')
+            at++;
+        size_t start = at;
+        while (at < html.n && lex_hex(html.p[at]) >= 0)
+            at++;
+        if (at - start > REFERENCE_DIGITS_MAX && at <= html.n)
+            return true;
+    }
+    return false;
+}
+
 bool html_is_cheap(struct span html) {
     struct guard g = {.s = html};
     while (g.at < html.n && !g.over) {
@@ -306,5 +323,5 @@ bool html_is_cheap(struct span html) {
         g.formatting += g.formatting_open;
         g.over |= g.tags > HTML_TAGS_MAX || g.walk > HTML_WALK_MAX || g.formatting > HTML_FORMATTING_MAX;
     }
-    return !g.over;
+    return !g.over && !has_endless_reference(html);
 }
