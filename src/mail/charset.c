@@ -177,3 +177,16 @@ struct span charset_cut(struct span utf8, size_t max) {
         n--;
     return span_sub(utf8, 0, n);
 }
+
+/* Asked of ICU with what HTML and scripts are made of. UTF-7 has it as it is, but also in another way. */
+bool charset_is_masking(struct span name) {
+    const struct span text = SPAN("<script src=/x.js> function() { return [0, 1]; } </html> ABCXYZabcxyz019 MZ PK");
+    struct buf utf8 SD_CLEANUP(buf_free) = buf_new(1024);
+    bool plain = name.n == 0 || span_ieq(name, SPAN("utf-8")) || span_ieq(name, SPAN("us-ascii")) ||
+                 span_istarts(name, SPAN("iso-8859-")) || span_istarts(name, SPAN("windows-125"));
+    bool is_utf7 = span_isearch(name, SPAN("utf-7")) < name.n || span_isearch(name, SPAN("utf7")) < name.n;
+    if (plain || is_utf7)
+        return is_utf7;
+    mail_ambiguities seen = put_converted(text, name, &utf8, AMBIGUITY(CHARSET_UNKNOWN));
+    return !(seen & AMBIGUITY(CHARSET_UNKNOWN)) && !span_eq(buf_span(&utf8), text);
+}

@@ -11,5 +11,7 @@ mail_ambiguities charset_put(struct span bytes, struct span charset, struct buf 
 void charset_put_clean(struct span utf8, uint8_t newline, bool keep_tab, struct buf *to);
 /* s cut to at most max bytes, never within a character. */
 struct span charset_cut(struct span utf8, size_t max);
+/* Text in it does not look like text to a program that takes it for ASCII, and the other way round. */
+bool charset_is_masking(struct span name);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "mail/header.h"
 #include "mail/lex.h"
+#include "mail/uuencode.h"
 
 #define B64_JUNK 0x80
 #define B64_SPACE 0x40
@@ -37,7 +38,7 @@ struct base64 {
 /* Bytes of a quantum that is cut short; one digit alone is none. */
 static void flush_quantum(struct base64 *b) {
     if (b->digits == 1)
-        b->seen |= AMBIGUITY(BASE64_DIRTY);
+        b->seen |= AMBIGUITY(BASE64_DIRTY) | AMBIGUITY(BASE64_JUNK);
     if (b->digits >= 2)
         *b->to++ = (uint8_t)(b->digits == 2 ? b->held >> 4 : b->held >> 10);
     if (b->digits == 3)
@@ -103,7 +104,7 @@ mail_ambiguities decode_base64(struct span s, struct buf *to) {
         else if (value == B64_PAD)
             take_pad(&b);
         else if (value == B64_JUNK)
-            b.seen |= AMBIGUITY(BASE64_DIRTY);
+            b.seen |= AMBIGUITY(BASE64_DIRTY) | AMBIGUITY(BASE64_JUNK);
     }
     if (b.digits || (b.ended && b.padding == 1))
         b.seen |= AMBIGUITY(BASE64_DIRTY); /* padding is missing */
@@ -140,21 +141,27 @@ static size_t escape(struct span s, size_t at, uint8_t **to, mail_ambiguities *s
     return 1;
 }
 
-mail_ambiguities decode_qp(struct span s, struct buf *to) {
+/* spaces: the line end took some with it, which is no error in text, where many senders leave them. */
+static mail_ambiguities qp(struct span s, struct buf *to, bool *spaces) {
     uint8_t *start = buf_reserve(to, s.n);
     mail_ambiguities seen = 0;
+    *spaces = false;
     if (!start)
         return 0;
     uint8_t *p = start, *kept = start; /* kept: behind the last byte that white space at a line end must not remove */
     for (size_t i = 0; i < s.n;) {
         uint8_t c = s.p[i];
         if (c == '=') {
-            i += escape(s, i, &p, &seen);
+            size_t n = escape(s, i, &p, &seen);
+            *spaces |= n > 1 && i + 1 < s.n && lex_is_wsp(s.p[i + 1]);
+            i += n;
             kept = p;
             continue;
         }
-        if (c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n'))
+        if (c == '\n' || (c == '\r' && i + 1 < s.n && s.p[i + 1] == '\n')) {
+            *spaces |= p != kept;
             p = kept; /* RFC 2045 §6.7 (3): white space at the end of a line was added on the way */
+        }
         *p++ = c;
         i++;
         if (!lex_is_wsp(c))
@@ -164,14 +171,24 @@ mail_ambiguities decode_qp(struct span s, struct buf *to) {
     return seen;
 }
 
+mail_ambiguities decode_qp(struct span s, struct buf *to) {
+    bool unused;
+    return qp(s, to, &unused);
+}
+
 enum sd_err mail_decode_body(const struct mail_part *part, struct buf *to, mail_ambiguities *ambiguities) {
     mail_ambiguities seen = 0;
+    bool spaces = false;
     if (part->encoding == MAIL_ENCODING_BASE64)
         seen = decode_base64(part->body, to);
     else if (part->encoding == MAIL_ENCODING_QP)
-        seen = decode_qp(part->body, to);
+        seen = qp(part->body, to, &spaces);
+    else if (part->encoding == MAIL_ENCODING_UUENCODE)
+        uu_decode(part->body, to);
     else
         buf_put(to, part->body);
+    if (part->is_attachment && (spaces || seen & AMBIGUITY(QP_DIRTY)))
+        seen |= AMBIGUITY(FILE_DIRTY);
     if (buf_err(to) == SD_OK)
         *ambiguities |= seen;
     return buf_err(to);

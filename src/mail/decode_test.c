@@ -16,7 +16,8 @@ static void decodes(decode_fn *decode, struct span s, struct span expected, mail
 
 static void base64(void **state) {
     (void)state;
-    const mail_ambiguities dirty = AMBIGUITY(BASE64_DIRTY), after = AMBIGUITY(BASE64_AFTER_END);
+    const mail_ambiguities dirty = AMBIGUITY(BASE64_DIRTY), after = AMBIGUITY(BASE64_AFTER_END),
+                           junk = dirty | AMBIGUITY(BASE64_JUNK);
     decodes(decode_base64, SPAN(""), SPAN(""), 0);
     decodes(decode_base64, SPAN("Zm9vYmFy"), SPAN("foobar"), 0);
     decodes(decode_base64, SPAN("Zm9\r\nvYmF\t y\r\n"), SPAN("foobar"), 0);
@@ -25,8 +26,8 @@ static void base64(void **state) {
     decodes(decode_base64, SPAN("Zm9vYmE="), SPAN("fooba"), 0);
     decodes(decode_base64, SPAN("Zm9vYmE"), SPAN("fooba"), dirty);
     decodes(decode_base64, SPAN("Zm9vYg="), SPAN("foob"), dirty);
-    decodes(decode_base64, SPAN("Zm9vY"), SPAN("foo"), dirty);
-    decodes(decode_base64, SPAN("Zm*9v"), SPAN("foo"), dirty);
+    decodes(decode_base64, SPAN("Zm9vY"), SPAN("foo"), junk);
+    decodes(decode_base64, SPAN("Zm*9v"), SPAN("foo"), junk);
     decodes(decode_base64, SPAN("=Zm9v"), SPAN("foo"), dirty | after);
     decodes(decode_base64, SPAN("Zm9vYmE=="), SPAN("fooba"), dirty);
     decodes(decode_base64, SPAN("Zg==Zm9v"), SPAN("ffoo"), dirty | after);

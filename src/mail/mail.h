@@ -30,14 +30,16 @@
     X(HEADER_8BIT, "header-8bit", N, "The header contains bytes that are not ASCII.")                                          \
     X(HEADER_TOO_LONG, "header-too-long", S, "The header is larger or has more fields than Sealdesk reads.")                   \
     X(HEADER_EMPTY_FOLD, "header-empty-fold", S, "A folded line holds only white space; programs may end the header there.")   \
-    X(BODY_NUL, "body-nul", N, "The body contains NUL bytes.")                                                                 \
+    X(BODY_NUL, "body-nul", S, "The body contains NUL bytes.")                                                                 \
     X(BODY_CR, "body-cr", N, "The body contains a bare CR or LF.")                                                             \
     X(CTYPE_REPEATED, "content-type-repeated", S, "A part has more than one Content-Type field.")                              \
     X(CTYPE_SYNTAX, "content-type-syntax", N, "A Content-Type field cannot be read in one way only.")                          \
     X(CTE_REPEATED, "encoding-repeated", S, "A part has more than one Content-Transfer-Encoding field.")                       \
     X(CTE_UNKNOWN, "encoding-unknown", S, "A part has an unknown Content-Transfer-Encoding.")                                  \
     X(CTE_ON_MULTIPART, "encoding-on-multipart", S, "A multipart is itself encoded.")                                          \
-    X(DISPOSITION_REPEATED, "disposition-repeated", N, "A part has more than one Content-Disposition field.")                  \
+    X(DISPOSITION_REPEATED, "disposition-repeated", S, "A part has more than one Content-Disposition field.")                  \
+    X(MIME_SYNTAX, "mime-syntax", S, "A Content- field breaks the grammar; programs differ on what the part is.")              \
+    X(MIME_LONG_LINE, "mime-long-line", S, "A Content- field has a line that some programs cut.")                              \
     X(BOUNDARY_MISSING, "boundary-missing", S, "A multipart has no usable boundary.")                                          \
     X(BOUNDARY_SYNTAX, "boundary-syntax", S, "A boundary has characters that programs read differently.")                      \
     X(BOUNDARY_REPEATED, "boundary-repeated", S, "A parameter that decides the structure is given twice.")                     \
@@ -50,18 +52,24 @@
     X(PARTS_TOO_MANY, "parts-too-many", S, "The message has more parts than Sealdesk reads.")                                  \
     X(PARTS_TOO_DEEP, "parts-too-deep", S, "Parts are nested more deeply than Sealdesk reads.")                                \
     X(BASE64_DIRTY, "base64-dirty", N, "Base64 text has characters that do not belong there or wrong padding.")                \
+    X(BASE64_JUNK, "base64-junk", S, "Base64 text has characters that some programs skip and others stop at.")                 \
     X(BASE64_AFTER_END, "base64-after-end", S,                                                                                 \
       "Base64 text goes on after its end; programs differ on where the content ends.")                                         \
     X(QP_DIRTY, "quoted-printable-dirty", N, "Quoted-printable text has an escape that is none.")                              \
-    X(NAME_REPEATED, "name-repeated", S, "A part has two different file names.")                                               \
+    X(FILE_DIRTY, "file-encoding-dirty", S, "The encoding of a file has errors that programs mend differently.")               \
+    X(NAME_REPEATED, "name-repeated", S, "A part has two file names of different kinds.")                                      \
+    X(NAME_SYNTAX, "name-syntax", S, "A file name is written so that programs read different names.")                          \
     X(NAME_ENCODED, "name-encoded", N, "A file name is encoded in a way that programs read differently.")                      \
     X(CHARSET_UNKNOWN, "charset-unknown", N, "A part names a character set that Sealdesk does not know.")                      \
     X(CHARSET_BROKEN, "charset-broken", N, "Text is not valid in the character set it names.")                                 \
     X(CHARSET_MULTIPLE, "charset-multiple", N, "A part names more than one character set.")                                    \
+    X(CHARSET_MASKING, "charset-masking", S,                                                                                   \
+      "A part is in a character set in which programs that do not know it read other text.")                                   \
     X(PARTIAL, "message-partial", S, "The message is one piece of a split message (message/partial) or an external body.")     \
     X(UNSIGNED_TAIL, "unsigned-tail", N,                                                                                       \
       "A DKIM signature covers only the beginning of the text (l=); the rest is anybody's.")                                   \
-    X(UUENCODE, "uuencode", N, "The text contains a uuencoded file.")
+    X(UUENCODE, "uuencode", N, "The text contains a uuencoded file; it is listed as an attachment.")                           \
+    X(FILE_IN_TEXT, "file-in-text", S, "The text holds a file (uuencode, yEnc, BinHex) that some programs take out of it.")
 
 enum mail_ambiguity {
 #define X(name, id, severity, sentence) MAIL_AMBIGUITY_##name,
@@ -92,7 +100,13 @@ struct mail_header {
 const struct mail_field *mail_field_first(const struct mail_header *h, struct span name);
 size_t mail_field_count(const struct mail_header *h, struct span name);
 
-enum mail_encoding { MAIL_ENCODING_IDENTITY, MAIL_ENCODING_BASE64, MAIL_ENCODING_QP, MAIL_ENCODING_UNKNOWN };
+enum mail_encoding {
+    MAIL_ENCODING_IDENTITY,
+    MAIL_ENCODING_BASE64,
+    MAIL_ENCODING_QP,
+    MAIL_ENCODING_UUENCODE, /* of a file within a text: that is its parent, and shows it too */
+    MAIL_ENCODING_UNKNOWN
+};
 
 #define MAIL_NO_PART UINT16_MAX
 
@@ -101,10 +115,11 @@ struct mail_part {
     uint16_t parent; /* index, MAIL_NO_PART for part 0 */
     uint16_t depth;
     struct mail_header header;
-    struct span body;    /* encoded, as it came */
-    struct span type;    /* lower case "text/plain", default of RFC 2045 §5.2 when absent or unreadable; in the arena */
-    struct span charset; /* lower case, empty when none is named */
-    struct span name;    /* decoded file name in UTF-8 without path, empty when there is none */
+    struct span body;       /* encoded, as it came */
+    struct span type;       /* lower case "text/plain", default of RFC 2045 §5.2 when absent or unreadable; in the arena */
+    struct span charset;    /* lower case, empty when none is named */
+    struct span name;       /* decoded file name in UTF-8 without path, empty when there is none */
+    struct span other_name; /* another that another program would take, empty when there is none */
     enum mail_encoding encoding;
     bool is_multipart;
     bool is_message;    /* message/rfc822: its header and parts follow as children */

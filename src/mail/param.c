@@ -38,13 +38,35 @@ static void split_name(struct param *p) {
     p->extended = suffix.n == 0 || span_ends(suffix, SPAN("*"));
     if (suffix.n && p->extended)
         suffix.n--;
+    p->odd = suffix.n > 1 && suffix.p[0] == '0'; /* RFC 2231 §7: no leading zeros */
     if (suffix.n && span_to_u64(suffix, &section) == SD_OK && section < LIMIT_MIME_PARAMETERS)
         p->section = (int)section;
     else if (suffix.n || star == 0)
         p->odd = true;
 }
 
-static void read_value(struct lex *x, struct param *p) {
+/* Unquoted, but nothing in it means anything to a program that splits at semicolons, quotes or equals signs. */
+static bool is_loose_value(const struct param *p) {
+    const struct span sharp = SPAN("\"\\<>=");
+    bool one_word = all_token(p->value) || (span_find(p->value, ' ') == p->value.n && span_find(p->value, '\t') == p->value.n);
+    bool may_equal = one_word && span_ieq(p->name, SPAN("boundary")); /* boundary=----=_NextPart */
+    for (size_t i = 0; i < p->value.n; i++) {
+        uint8_t c = p->value.p[i];
+        bool control = (c < ' ' && !lex_is_space(c)) || c == 0x7f;
+        if (control || (span_find(sharp, c) < sharp.n && !(c == '=' && may_equal)))
+            return false;
+    }
+    return true;
+}
+
+static enum sd_err skip_space(struct lex *x, struct param_field *f) {
+    struct span comment = SPAN_NONE;
+    enum sd_err err = lex_cfws(x, &comment);
+    f->commented |= comment.p != NULL;
+    return err;
+}
+
+static void read_value(struct lex *x, struct param_field *f, struct param *p) {
     size_t start = x->at;
     p->quoted = lex_peek(x) == '"';
     if (p->quoted && lex_quoted(x, &p->value) != SD_OK) {
@@ -53,28 +75,31 @@ static void read_value(struct lex *x, struct param *p) {
         p->value = lex_while(x, is_not_semicolon);
         return;
     }
-    if (!p->quoted) {
-        p->value = lex_while(x, is_value_char);
-        p->odd |= p->value.n == 0 || !all_token(p->value);
-    }
-    if (lex_cfws(x, NULL) == SD_OK && (lex_end(x) || lex_peek(x) == ';'))
-        return;
-    p->odd = true; /* something goes on where the grammar ends it */
-    (void)lex_while(x, is_not_semicolon);
+    p->escaped = p->quoted && span_find(p->value, '\\') < p->value.n;
     if (!p->quoted)
+        p->value = lex_while(x, is_value_char);
+    struct span comment = SPAN_NONE;
+    bool ended = lex_cfws(x, &comment) == SD_OK && (lex_end(x) || lex_peek(x) == ';');
+    if (ended)
+        f->commented |= comment.p != NULL;
+    else
+        (void)lex_while(x, is_not_semicolon); /* something goes on where the grammar ends it */
+    if (!ended && !p->quoted)
         p->value = span_trim(span_sub(x->s, start, x->at - start));
+    p->loose = !p->quoted && (p->value.n == 0 || !all_token(p->value));
+    p->odd |= (!ended && p->quoted) || (p->loose && !is_loose_value(p));
 }
 
 static void read_param(struct lex *x, struct param_field *f) {
     struct param p = {.section = -1};
     p.name = lex_while(x, is_name_char);
-    if (lex_cfws(x, NULL) != SD_OK || p.name.n == 0 || !lex_take(x, '=') || lex_cfws(x, NULL) != SD_OK) {
+    if (skip_space(x, f) != SD_OK || p.name.n == 0 || !lex_take(x, '=') || skip_space(x, f) != SD_OK) {
         f->odd = true;
         (void)lex_while(x, is_not_semicolon);
         return;
     }
     split_name(&p);
-    read_value(x, &p);
+    read_value(x, f, &p);
     f->odd |= p.odd;
     if (f->count < SD_COUNT(f->params))
         f->params[f->count++] = p;
@@ -85,10 +110,11 @@ static void read_param(struct lex *x, struct param_field *f) {
 void param_read(struct span body, struct param_field *ret) {
     struct lex x = lex_of(body);
     ret->count = 0;
-    ret->odd = lex_cfws(&x, NULL) != SD_OK;
+    ret->commented = false;
+    ret->odd = skip_space(&x, ret) != SD_OK;
     ret->value = lex_while(&x, is_type_char);
     for (;;) {
-        if (lex_cfws(&x, NULL) != SD_OK)
+        if (skip_space(&x, ret) != SD_OK)
             ret->odd = true;
         if (!lex_end(&x) && lex_peek(&x) != ';') {
             ret->odd = true;
@@ -96,18 +122,22 @@ void param_read(struct span body, struct param_field *ret) {
         }
         if (!lex_take(&x, ';'))
             return;
-        if (lex_cfws(&x, NULL) == SD_OK && !lex_end(&x) && lex_peek(&x) != ';')
+        if (skip_space(&x, ret) == SD_OK && !lex_end(&x) && lex_peek(&x) != ';')
             read_param(&x, ret);
     }
 }
 
-static void put_percent(struct span s, struct buf *to) {
+/* False: a percent sign that begins no escape. */
+static bool put_percent(struct span s, struct buf *to) {
+    bool well = true;
     for (size_t i = 0; i < s.n; i++) {
         int high = i + 2 < s.n ? lex_hex(s.p[i + 1]) : -1, low = i + 2 < s.n ? lex_hex(s.p[i + 2]) : -1;
         bool escaped = s.p[i] == '%' && high >= 0 && low >= 0;
+        well &= escaped || s.p[i] != '%';
         buf_byte(to, (uint8_t)(escaped ? high << 4 | low : s.p[i]));
         i += escaped ? 2 : 0;
     }
+    return well;
 }
 
 /* charset'language'text of a first extended section (RFC 2231 §4); false when the quotes are missing. */
@@ -134,13 +164,14 @@ static const struct param *find_section(const struct param_field *f, struct span
     return NULL;
 }
 
-static void put_section(const struct param *p, struct span value, struct buf *to) {
+static bool put_section(const struct param *p, struct span value, struct buf *to) {
     if (p->extended)
-        put_percent(value, to);
-    else if (p->quoted)
+        return put_percent(value, to);
+    if (p->quoted)
         lex_put_unescaped(value, to);
     else
         buf_put(to, value);
+    return true;
 }
 
 /* name* alone, or name*0 name*1 … joined in the order of their numbers (RFC 2231 §3). */
@@ -151,13 +182,13 @@ static struct span join(const struct param_field *f, struct span name, const str
     struct span charset = SPAN_NONE, value = first->value;
     if (first->extended && !split_charset(first->value, &charset, &value))
         *odd = true;
-    put_section(first, value, &bytes);
+    *odd |= !put_section(first, value, &bytes);
     for (int section = 1; first->section == 0; section++) {
         const struct param *p = find_section(f, name, section, false);
         if (!p)
             break;
         *odd |= p->odd;
-        put_section(p, p->value, &bytes);
+        *odd |= !put_section(p, p->value, &bytes);
     }
     *odd |= charset_put(buf_span(&bytes), charset, &text) != 0;
     return arena_span(arena, buf_span(&text));
@@ -165,19 +196,30 @@ static struct span join(const struct param_field *f, struct span name, const str
 
 enum sd_err param_get(const struct param_field *f, struct span name, struct arena *arena, struct param_value *ret) {
     struct param_value v = {.plain_count = 0};
-    int sections[LIMIT_MIME_PARAMETERS] = {0};
+    int sections[LIMIT_MIME_PARAMETERS] = {0}, last = -1, count = 0;
     for (size_t i = 0; i < f->count; i++) {
         const struct param *p = &f->params[i];
         if (!span_ieq(p->name, name))
             continue;
         v.odd |= p->odd;
-        if (p->section >= 0)
+        v.loose |= p->loose;
+        v.escaped |= p->escaped;
+        if (p->section >= 0) {
             v.odd |= sections[p->section]++ > 0; /* a section given twice */
-        if (p->section < 0 && !p->extended && v.plain_count++ == 0)
+            last = p->section > last ? p->section : last;
+            count++;
+        }
+        if (p->section < 0 && !p->extended && v.plain_count++ == 0) {
+            v.raw = p->value;
             v.plain = p->quoted ? lex_unescape(p->value, arena) : p->value;
+        }
         v.extended_count += (p->section < 0 && p->extended) || p->section == 0;
     }
+    struct lex token = lex_of(v.plain);
+    v.token = v.loose ? lex_while(&token, is_value_char) : v.plain;
+    v.odd |= count != last + 1; /* a section is missing */
     const struct param *first = find_section(f, name, -1, true);
+    v.odd |= first && count; /* name* and name*0 */
     if (!first)
         first = find_section(f, name, 0, false);
     if (first)

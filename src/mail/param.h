@@ -11,7 +11,9 @@ struct param {
     int section;       /* RFC 2231 §3, -1 without */
     bool extended;     /* RFC 2231 §4 */
     bool quoted;
-    bool odd; /* read leniently: more than one reading */
+    bool escaped; /* a backslash within the quotes */
+    bool loose;   /* unquoted though the grammar wants quotes, or empty: what many senders write */
+    bool odd;     /* any other reading that another program may not share */
 };
 
 /* Zero-copy; for the stack. */
@@ -19,17 +21,21 @@ struct param_field {
     struct span value; /* before the first semicolon */
     struct param params[LIMIT_MIME_PARAMETERS];
     size_t count;
-    bool odd; /* anything that the grammar has not */
+    bool commented; /* there is a comment, which many programs do not know */
+    bool odd;       /* anything that the grammar has not, but for loose values */
 };
 void param_read(struct span body, struct param_field *ret);
 
 /* One parameter in all the ways it was given. Values are in the arena. */
 struct param_value {
     struct span plain;    /* name=value, unescaped, otherwise as it came */
+    struct span raw;      /* the same, still escaped */
     struct span extended; /* RFC 2231, in UTF-8 */
+    struct span token;    /* of a loose value up to the first space or parenthesis: what a strict program reads */
     size_t plain_count;
     size_t extended_count; /* values, not sections */
-    bool odd;
+    bool escaped, loose;
+    bool odd; /* of any of them; and sections that are missing, repeated or out of place */
 };
 enum sd_err param_get(const struct param_field *f, struct span name, struct arena *arena,
                       struct param_value *ret) SD_MUST_CHECK;

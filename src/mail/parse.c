@@ -9,6 +9,7 @@
 #include "mail/header.h"
 #include "mail/lex.h"
 #include "mail/part.h"
+#include "mail/uuencode.h"
 
 struct entity {
     uint16_t part;
@@ -186,14 +187,30 @@ static enum sd_err take_boundary(struct parser *p, struct boundary_hit hit, stru
     return open_parts(p, line.next, at);
 }
 
-/* begin 644 name */
-static bool is_uuencode(struct span text) {
-    if (!span_starts(text, SPAN("begin ")) || text.n < 11 || text.p[9] != ' ')
-        return false;
-    for (size_t i = 6; i < 9; i++)
-        if (text.p[i] < '0' || text.p[i] > '7')
-            return false;
-    return true;
+/* A file that stands in the lines of a text is a part of it; one that has no end is read differently by programs. */
+static enum sd_err take_file(struct parser *p, struct lex_line line, size_t *at) {
+    const struct entity *e = &p->stack[p->open - 1];
+    struct uu_file file;
+    bool is_text = span_starts(p->parts[e->part].type, SPAN("text/"));
+    if (line.text.n == 0 || line.text.p[0] != 'b' || !uu_file_at(p->bytes, line.start, &file))
+        return SD_OK;
+    p->seen |= AMBIGUITY(UUENCODE);
+    if (e->boundary.n || !is_text || !file.complete || p->part_count == LIMIT_PARTS) {
+        p->seen |= e->boundary.n || is_text ? AMBIGUITY(FILE_IN_TEXT) : 0;
+        return SD_OK;
+    }
+    uint16_t parent = e->part;
+    struct mail_part *part = new_part(p);
+    if (!part)
+        return arena_err(p->arena);
+    *part = (struct mail_part){.parent = parent,
+                               .depth = (uint16_t)(p->parts[parent].depth + 1),
+                               .body = file.lines,
+                               .type = SPAN("application/octet-stream"),
+                               .encoding = MAIL_ENCODING_UUENCODE,
+                               .is_attachment = true};
+    *at = file.next;
+    return part_name(part, file.name, p->arena, &p->seen);
 }
 
 static void note_line(struct parser *p, struct lex_line line, bool is_boundary) {
@@ -201,13 +218,11 @@ static void note_line(struct parser *p, struct lex_line line, bool is_boundary) 
     if (line.bare) {
         p->seen |= AMBIGUITY(BODY_CR);
         /* A program that takes CR as a line end sees a boundary where the others see text. */
-        if (span_search(line.text, SPAN("\r--")) < line.text.n && e->part)
+        if (span_search(line.text, SPAN("\r--")) < line.text.n && (e->part || e->boundary.n))
             p->seen |= AMBIGUITY(BOUNDARY_LINE);
     }
     if (e->boundary.n && !is_boundary && span_trim(line.text).n)
         p->seen |= AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
-    if (!e->boundary.n && line.text.n && line.text.p[0] == 'b' && is_uuencode(line.text))
-        p->seen |= AMBIGUITY(UUENCODE);
 }
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
@@ -258,9 +273,7 @@ static enum sd_err read_body(struct parser *p, size_t at) {
             break;
         struct boundary_hit hit = find_boundary(p, line.text);
         note_line(p, line, hit.kind != BOUNDARY_NONE);
-        if (!hit.kind)
-            continue;
-        enum sd_err err = take_boundary(p, hit, line, &at);
+        enum sd_err err = hit.kind ? take_boundary(p, hit, line, &at) : take_file(p, line, &at);
         if (err)
             return err;
     }
@@ -299,6 +312,8 @@ enum sd_err mail_parse(struct span message, struct arena *arena, struct mail_mes
     struct span body = span_from(message, body_at);
     if (span_find(body, 0) < body.n)
         p.seen |= AMBIGUITY(BODY_NUL);
+    if (uu_other_any(body))
+        p.seen |= AMBIGUITY(FILE_IN_TEXT);
     *ret = (struct mail_message){
         .bytes = message,
         .header_bytes = span_sub(message, 0, body_at),

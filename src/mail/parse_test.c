@@ -92,7 +92,7 @@ static void boundaries(void **state) {
     const struct structure_case cases[] = {
         {TYPE "multipart/mixed; boundary=b" END, 0, 0, ONE_PART},
         {TYPE "multipart/mixed; boundary=\"b\" ; x=y;" END, 0, 0, ONE_PART},
-        {TYPE "multipart/mixed (c);\r\n\tboundary=b (d)" END, 0, 0, ONE_PART},
+        {TYPE "multipart/mixed (c);\r\n\tboundary=b (d)" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
         {TYPE "multipart/mixed; boundary=\"b \"" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
         {TYPE "multipart/mixed; boundary=b; boundary=c" END, AMBIGUITY(BOUNDARY_REPEATED), 0, ONE_PART},
         {TYPE "multipart/mixed; boundary*0=b" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
@@ -108,7 +108,20 @@ static void boundaries(void **state) {
         {TYPE "multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r--b\r\n--b--\r\n", AMBIGUITY(BOUNDARY_LINE), AMBIGUITY(BODY_CR),
          ONE_PART},
         {TYPE "multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n", AMBIGUITY(HEADER_CR), AMBIGUITY(BODY_CR), ONE_PART},
-        {TYPE "nonsense; boundary=b" END, AMBIGUITY(BOUNDARY_SYNTAX), AMBIGUITY(CTYPE_SYNTAX), ONE_PART},
+        {TYPE "nonsense; boundary=b" END, AMBIGUITY(BOUNDARY_SYNTAX) | AMBIGUITY(MIME_SYNTAX), AMBIGUITY(CTYPE_SYNTAX),
+         ONE_PART},
+        {TYPE "text/plain; boundary=b" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, "text/plain\n"},
+        {TYPE "multipart/mixed; boundary=\"\\b\"" END, AMBIGUITY(BOUNDARY_SYNTAX), 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=b c" END, AMBIGUITY(BOUNDARY_SYNTAX) | AMBIGUITY(MULTIPART_EMPTY), 0,
+         "multipart/mixed\n"},
+        {TYPE "multipart/mixed; boundary==?b?=\r\n\r\n--=?b?=\r\n\r\nx\r\n--=?b?=--\r\n", AMBIGUITY(BOUNDARY_SYNTAX), 0,
+         ONE_PART},
+        {TYPE "multipart/mixed; boundary=--=_b\r\n\r\n----=_b\r\n\r\nx\r\n----=_b--\r\n", 0, 0, ONE_PART},
+        {TYPE "multipart/mixed; boundary=\"b" END, AMBIGUITY(BOUNDARY_SYNTAX) | AMBIGUITY(MIME_SYNTAX), 0, ONE_PART},
+        {TYPE "multipart/mixed; x; boundary=b" END, AMBIGUITY(MIME_SYNTAX), 0, ONE_PART},
+        {TYPE "multipart/mixed boundary=b" END,
+         AMBIGUITY(MIME_SYNTAX) | AMBIGUITY(BOUNDARY_MISSING) | AMBIGUITY(MULTIPART_EMPTY), 0, "multipart/mixed\n"},
+        {TYPE "=?utf-8?Q?multipart/mixed;_boundary=3Db?=" END, AMBIGUITY(MIME_SYNTAX), 0, "text/plain\n"},
         {TYPE "multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; "
               "boundary=bc\r\n\r\n--bc\r\n\r\nx\r\n--bc--\r\n--b--",
          AMBIGUITY(BOUNDARY_PREFIX), 0, "multipart/mixed\n multipart/mixed\n  text/plain\n"},
@@ -123,7 +136,7 @@ static void encodings_and_kinds(void **state) {
     const struct structure_case cases[] = {
         {TYPE "text/plain\r\nContent-Transfer-Encoding: x-new\r\n\r\n", AMBIGUITY(CTE_UNKNOWN), 0, "text/plain\n"},
         {TYPE "text/plain\r\nContent-Transfer-Encoding: base64;\r\n\r\n", AMBIGUITY(CTE_UNKNOWN), 0, "text/plain\n"},
-        {TYPE "text/plain\r\nContent-Transfer-Encoding: (x) BASE64 (y)\r\n\r\n", 0, 0, "text/plain\n"},
+        {TYPE "text/plain\r\nContent-Transfer-Encoding: (x) BASE64 (y)\r\n\r\n", AMBIGUITY(CTE_UNKNOWN), 0, "text/plain\n"},
         {TYPE "text/plain\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n",
          AMBIGUITY(CTE_REPEATED), 0, "text/plain\n"},
         {TYPE "message/partial; id=x; number=1\r\n\r\n", AMBIGUITY(PARTIAL), 0, "message/partial +\n"},
@@ -131,7 +144,18 @@ static void encodings_and_kinds(void **state) {
          "message/rfc822 +\n"},
         {TYPE "text\r\n\r\n", 0, AMBIGUITY(CTYPE_SYNTAX), "text/plain\n"},
         {TYPE "text/plain; charset=us-ascii; charset=utf-8\r\n\r\n", 0, AMBIGUITY(CHARSET_MULTIPLE), "text/plain\n"},
-        {MAIL_HEAD "\r\nbegin 644 a.exe\r\n", 0, AMBIGUITY(UUENCODE), "text/plain\n"},
+        {TYPE "text/plain; charset=utf-7\r\n\r\n", AMBIGUITY(CHARSET_MASKING), 0, "text/plain\n"},
+        {TYPE "text/html; charset=utf-16le\r\n\r\n", AMBIGUITY(CHARSET_MASKING), 0, "text/html\n"},
+        {TYPE "text/plain; charset=iso-2022-jp\r\n\r\n", 0, 0, "text/plain\n"},
+        {TYPE "text/plain; charset=Shift_JIS\r\n\r\n", 0, 0, "text/plain\n"},
+        {MAIL_HEAD "Content-Disposition: inline\r\nContent-Disposition: attachment\r\n\r\n", AMBIGUITY(DISPOSITION_REPEATED), 0,
+         "text/plain\n"},
+        {MAIL_HEAD "Content-Disposition: attachment filename=a.zip\r\n\r\n", AMBIGUITY(MIME_SYNTAX), 0, "text/plain +\n"},
+        {MAIL_HEAD "\r\nbegin 644 a.exe\r\nno data\r\n", 0, 0, "text/plain\n"},
+        {MAIL_HEAD "\r\nbegin 644 a.exe\r\n#0V%T\r\n`\r\nend\r\nx\r\n", 0, AMBIGUITY(UUENCODE),
+         "text/plain\n application/octet-stream a.exe +\n"},
+        {MAIL_HEAD "\r\nbegin  a.exe\r\n#0V%T\r\n", AMBIGUITY(FILE_IN_TEXT), AMBIGUITY(UUENCODE), "text/plain\n"},
+        {MAIL_HEAD "\r\n=ybegin line=128 size=3 name=a.exe\r\n", AMBIGUITY(FILE_IN_TEXT), 0, "text/plain\n"},
         {MAIL_HEAD "To: c@d.example\r\nSubject: 2\r\nDate: x\r\nDate: y\r\n\r\n", 0,
          AMBIGUITY(RECIPIENTS_REPEATED) | AMBIGUITY(SUBJECT_REPEATED) | AMBIGUITY(DATE_REPEATED), "text/plain\n"},
     };
@@ -140,7 +164,8 @@ static void encodings_and_kinds(void **state) {
 
 static void file_names(void **state) {
     (void)state;
-    const mail_ambiguities encoded = AMBIGUITY(NAME_ENCODED), repeated = AMBIGUITY(NAME_REPEATED);
+    const mail_ambiguities encoded = AMBIGUITY(NAME_ENCODED), repeated = AMBIGUITY(NAME_REPEATED),
+                           syntax = AMBIGUITY(NAME_SYNTAX);
     const struct structure_case cases[] = {
         {TYPE "image/png; name=\"a b.png\"\r\n\r\n", 0, 0, "image/png a b.png +\n"},
         {TYPE "text/plain; name=a.txt\r\nContent-Disposition: inline; filename=a.txt\r\n\r\n", 0, 0, "text/plain a.txt +\n"},
@@ -150,17 +175,64 @@ static void file_names(void **state) {
         {TYPE "x/y; name*=utf-8''%e2%82%ac%20a.txt\r\n\r\n", 0, 0, "x/y \xe2\x82\xac a.txt +\n"},
         {TYPE "x/y; name*0*=utf-8''%e2%82; name*1*=%ac; name*2=\".zip\"\r\n\r\n", 0, 0, "x/y \xe2\x82\xac.zip +\n"},
         {TYPE "x/y; name*2=c; name*0=a; name*1=b\r\n\r\n", 0, 0, "x/y abc +\n"},
-        {TYPE "x/y; name=a.png; name*=''a.zip\r\n\r\n", repeated, 0, "x/y a.zip +\n"},
+        {TYPE "x/y; name=a.png; name*=''a.zip\r\n\r\n", 0, 0, "x/y a.zip +\n"}, /* RFC 6266 §4.3 has it so */
         {TYPE "x/y; name=\"=?utf-8?Q?=C3=A9.txt?=\"\r\n\r\n", 0, encoded, "x/y \xc3\xa9.txt +\n"},
         {TYPE "x/y; name=\"=?utf-8?Q?=C3=A9?=\r\n =?utf-8?Q?.txt?=\"\r\n\r\n", 0, encoded, "x/y \xc3\xa9.txt +\n"},
-        {TYPE "x/y; name=my file.exe\r\n\r\n", 0, encoded, "x/y my file.exe +\n"},
+        {TYPE "x/y; name=my file.exe\r\n\r\n", 0, 0, "x/y my file.exe +\n"},
+        {TYPE "x/y; name=my(1).exe\r\n\r\n", 0, 0, "x/y my(1).exe +\n"},
+        {TYPE "x/y; name=a.exe b.txt\r\n\r\n", syntax, 0, "x/y a.exe b.txt +\n"},
+        {TYPE "x/y; name='a.exe'\r\n\r\n", syntax, 0, "x/y 'a.exe' +\n"},
+        {TYPE "x/y; name=\"a.exe.\"\r\n\r\n", syntax, 0, "x/y a.exe. +\n"},
+        {TYPE "x/y; name=\"a.exe:b.txt\"\r\n\r\n", syntax, 0, "x/y a.exe:b.txt +\n"},
+        {TYPE "x/y; name=\"a.exe=?utf-8?Q?.txt?=\"\r\n\r\n", syntax, encoded, "x/y a.exe.txt +\n"},
+        {TYPE "x/y; name=\"=?x-none?Q?a.exe?=\"\r\n\r\n", syntax, encoded, "x/y a.exe +\n"},
+        {TYPE "x/y; name=\"a.exe/\"\r\n\r\n", 0, encoded, "x/y a.exe +\n"},
+        {TYPE "x/y; name*1=b.exe\r\n\r\n", syntax, 0, "x/y +\n"},
+        {TYPE "x/y; name*0=a; name*2=.exe\r\n\r\n", syntax, 0, "x/y a +\n"},
+        {TYPE "x/y; name*=utf-8''a%2\r\n\r\n", syntax, 0, "x/y a%2 +\n"},
+        {TYPE "x/y; name=\"a.txt\".exe\r\n\r\n", syntax | AMBIGUITY(MIME_SYNTAX), 0, "x/y a.txt +\n"},
         {TYPE "x/y; name=\"..\\\\..\\\\a.txt\"\r\n\r\n", 0, encoded, "x/y a.txt +\n"},
         {TYPE "x/y; name=\"c:/x/a.txt\"\r\n\r\n", 0, encoded, "x/y a.txt +\n"},
-        {TYPE "x/y; name=\"open.txt\r\n\r\n", 0, encoded, "x/y open.txt +\n"},
+        {TYPE "x/y; name=\"open.txt\r\n\r\n", syntax | AMBIGUITY(MIME_SYNTAX), 0, "x/y open.txt +\n"},
         {MAIL_HEAD "Content-Disposition: Attachment\r\n\r\n", 0, 0, "text/plain +\n"},
         {MAIL_HEAD "Content-Disposition: x-other\r\n\r\n", 0, 0, "text/plain +\n"},
     };
     check_cases(cases, SD_COUNT(cases));
+}
+
+/* What another program would call it, for whoever looks into the file. */
+static void other_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *fields, *name, *other;
+    } cases[] = {
+        {"Content-Type: x/y; name=a.png; name*=''a.zip", "a.zip", "a.png"},
+        {"Content-Type: x/y; name=a.zip\r\nContent-Disposition: inline; filename=a.png", "a.png", "a.zip"},
+        {"Content-Type: x/y; name=my file.exe", "my file.exe", "my"},
+        {"Content-Type: x/y; name=\"C:\\TEMP\\a.png\"", "C:TEMPa.png", "a.png"},
+        {"Content-Type: x/y\r\nContent-Location: http://x.example/a.zip", "", "a.zip"},
+        {"Content-Type: x/y; name=a.png", "a.png", ""},
+    };
+    for (size_t i = 0; i < SD_COUNT(cases); i++) {
+        struct buf b SD_CLEANUP(buf_free) = buf_new(4096);
+        buf_printf(&b, MAIL_HEAD "%s\r\n\r\n", cases[i].fields);
+        struct parsed p SD_CLEANUP(parsed_free) = parse_bytes(buf_span(&b));
+        assert_text(p.m.parts[0].name, cases[i].name);
+        assert_text(p.m.parts[0].other_name, cases[i].other);
+    }
+}
+
+static void a_uuencoded_file_is_an_attachment(void **state) {
+    (void)state;
+    struct parsed p SD_CLEANUP(parsed_free) = parse_text(MAIL_HEAD
+                                                         "\r\nHello\r\nbegin 644 a.txt\r\n#0V%T\r\n`\r\nend\r\nBye\r\n");
+    struct buf b SD_CLEANUP(buf_free) = buf_new(100);
+    mail_ambiguities seen = 0;
+    assert_int_equal(p.m.part_count, 2);
+    assert_int_equal(mail_decode_body(&p.m.parts[1], &b, &seen), SD_OK);
+    assert_text(buf_span(&b), "Cat");
+    assert_text(p.m.parts[1].name, "a.txt");
+    assert_int_equal(seen, 0);
 }
 
 static void flowed_parameters(void **state) {
@@ -209,7 +281,7 @@ static void every_line_is_looked_at(void **state) {
         {"words", AMBIGUITY(BOUNDARY_OPEN)},
         {"\r\n--y\r\n", AMBIGUITY(BOUNDARY_OPEN)},
         {"\r\nbegin 64 a\r\n", AMBIGUITY(BOUNDARY_OPEN)},
-        {"\r\nbegin 644 a.exe\r\n", AMBIGUITY(UUENCODE) | AMBIGUITY(BOUNDARY_OPEN)},
+        {"\r\nbegin 644 a.exe\r\n#0V%T\r\nend\r\n", AMBIGUITY(UUENCODE) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\rb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
         {"\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
         {"a\nb", AMBIGUITY(BODY_CR) | AMBIGUITY(BOUNDARY_OPEN)},
@@ -232,10 +304,16 @@ static void every_line_is_looked_at(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_simple_message),        cmocka_unit_test(nested_parts),
-        cmocka_unit_test(a_digest_holds_messages), cmocka_unit_test(boundaries),
-        cmocka_unit_test(encodings_and_kinds),     cmocka_unit_test(file_names),
-        cmocka_unit_test(flowed_parameters),       cmocka_unit_test(a_part_header_ends_at_a_boundary),
+        cmocka_unit_test(a_simple_message),
+        cmocka_unit_test(nested_parts),
+        cmocka_unit_test(a_digest_holds_messages),
+        cmocka_unit_test(boundaries),
+        cmocka_unit_test(encodings_and_kinds),
+        cmocka_unit_test(file_names),
+        cmocka_unit_test(other_names),
+        cmocka_unit_test(a_uuencoded_file_is_an_attachment),
+        cmocka_unit_test(flowed_parameters),
+        cmocka_unit_test(a_part_header_ends_at_a_boundary),
         cmocka_unit_test(every_line_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include "mail/charset.h"
 #include "mail/header.h"
 #include "mail/lex.h"
+#include "mail/names.h"
 #include "mail/param.h"
 #include "mail/words.h"
 
@@ -14,7 +15,8 @@
 #define CHARSET_MAX_BYTES 75    /* more than any registered name */
 #define BOUNDARY_MAX_BYTES 70   /* RFC 2046 §5.1.1 */
 #define BOUNDARY_USED_BYTES 998 /* RFC 5322 §2.1.1: a longer one cannot stand in a line */
-#define NAME_MAX_BYTES 1024     /* four times what file systems hold */
+
+#define LINE_READ_BYTES 998 /* RFC 5322 §2.1.1: what every program reads of a line */
 
 #define SCRATCH_BYTES (16 * LIMIT_HEADER_BYTES) /* all parameters of one header, decoded: four times its bytes at most */
 
@@ -22,6 +24,7 @@ struct part_reader {
     struct mail_part *part;
     struct arena *arena;   /* of the message: only what stays goes there, so that its size is bounded */
     struct arena *scratch; /* of this part */
+    struct name_reader names;
     mail_ambiguities seen;
 };
 
@@ -47,16 +50,24 @@ static bool is_type(struct span s) {
     return slash > 0 && sub.n > 0 && span_find(sub, '/') == sub.n && s.n <= TYPE_MAX_BYTES && span_is_ascii(s);
 }
 
-static void read_type(struct part_reader *r, const struct param_field *f, const struct param_value *boundary, bool in_digest) {
-    if (f->odd)
+/* Text of old programs that say "text" and nothing else is text to everybody. */
+static void note_type(struct part_reader *r, const struct param_field *f, bool known) {
+    bool old_text = span_ieq(f->value, SPAN("text")) || span_ieq(f->value, SPAN("plain"));
+    if (!known)
         r->seen |= AMBIGUITY(CTYPE_SYNTAX);
-    if (is_type(f->value)) {
+    if (f->odd || (!known && !old_text))
+        r->seen |= AMBIGUITY(MIME_SYNTAX);
+}
+
+static void read_type(struct part_reader *r, const struct param_field *f, const struct param_value *boundary, bool in_digest) {
+    bool known = is_type(f->value), bounded = boundary->plain_count || boundary->extended_count;
+    note_type(r, f, known);
+    if (known) {
         r->part->type = lex_lower_copy(f->value, r->arena);
-        return;
-    }
-    r->seen |= AMBIGUITY(CTYPE_SYNTAX);
-    /* RFC 2045 §5.2 makes it text, but a program that reads the boundary sees parts. */
-    if (boundary->plain_count || boundary->extended_count) {
+        if (bounded && !span_istarts(f->value, SPAN("multipart/")))
+            r->seen |= AMBIGUITY(BOUNDARY_SYNTAX); /* parts to a program that goes by the boundary */
+    } else if (bounded) {
+        /* RFC 2045 §5.2 makes it text, but a program that reads the boundary sees parts. */
         r->seen |= AMBIGUITY(BOUNDARY_SYNTAX);
         r->part->type = SPAN("multipart/mixed");
     } else if (span_istarts(f->value, SPAN("multipart"))) {
@@ -74,8 +85,9 @@ static bool is_boundary_char(uint8_t c) {
 static struct span read_boundary(struct part_reader *r, const struct param_value *v) {
     if (v->plain_count + v->extended_count > 1)
         r->seen |= AMBIGUITY(BOUNDARY_REPEATED);
-    if (v->extended_count)
-        r->seen |= AMBIGUITY(BOUNDARY_SYNTAX); /* RFC 2231 gives it a meaning that few programs know */
+    /* RFC 2231 gives it a meaning that few programs know; escapes and encoded words some read and some do not. */
+    if (v->extended_count || v->odd || v->escaped || !span_eq(v->plain, v->token) || words_any(v->plain))
+        r->seen |= AMBIGUITY(BOUNDARY_SYNTAX);
     struct span b = v->plain_count ? v->plain : v->extended;
     size_t end = b.n;
     while (end && lex_is_space(b.p[end - 1]))
@@ -99,6 +111,8 @@ static enum sd_err read_charset(struct part_reader *r, const struct param_field 
         r->seen |= AMBIGUITY(CHARSET_MULTIPLE);
     struct span name = span_trim(v.plain_count ? v.plain : v.extended);
     r->part->charset = lex_lower_copy(span_sub(name, 0, CHARSET_MAX_BYTES), r->arena);
+    if (charset_is_masking(r->part->charset))
+        r->seen |= AMBIGUITY(CHARSET_MASKING);
     return SD_OK;
 }
 
@@ -122,58 +136,13 @@ static enum mail_encoding read_encoding(struct part_reader *r) {
     if (!f)
         return MAIL_ENCODING_IDENTITY;
     struct lex x = lex_of(f->body);
-    bool odd = lex_cfws(&x, NULL) != SD_OK;
+    struct span comment = SPAN_NONE; /* few programs know that there can be one */
+    bool odd = lex_cfws(&x, &comment) != SD_OK;
     enum mail_encoding encoding = encoding_of(lex_while(&x, lex_is_token));
-    odd |= lex_cfws(&x, NULL) != SD_OK || !lex_end(&x);
+    odd |= lex_cfws(&x, &comment) != SD_OK || !lex_end(&x) || comment.p;
     if (odd || encoding == MAIL_ENCODING_UNKNOWN)
         r->seen |= AMBIGUITY(CTE_UNKNOWN);
     return encoding;
-}
-
-/* File names lose their path: both kinds of slash are one to some program. */
-static struct span base_name(struct span name) {
-    for (size_t i = name.n; i > 0; i--)
-        if (name.p[i - 1] == '/' || name.p[i - 1] == '\\')
-            return span_from(name, i);
-    return name;
-}
-
-static struct span clean_name(struct part_reader *r, struct span text, bool words) {
-    struct buf b SD_CLEANUP(buf_free) = buf_new(LIMIT_HEADER_BYTES);
-    mail_ambiguities bad = 0;
-    if (words)
-        bad = words_decode(text, &b);
-    else
-        charset_put_clean(text, 0, false, &b);
-    struct span base = span_trim(base_name(buf_span(&b)));
-    if (bad || base.n != b.n || (words && (words_any(text) || !span_is_ascii(text))))
-        r->seen |= AMBIGUITY(NAME_ENCODED); /* RFC 2047 §5 (3) forbids it here; raw 8-bit bytes say no charset */
-    return arena_span(r->scratch, charset_cut(base, NAME_MAX_BYTES));
-}
-
-/* One more name of the part; another than the one it has is an ambiguity, and the later one, more particular, is taken. */
-static void take_name(struct part_reader *r, struct span name) {
-    if (name.n == 0 || span_eq(r->part->name, name))
-        return;
-    if (r->part->name.n)
-        r->seen |= AMBIGUITY(NAME_REPEATED);
-    r->part->name = name;
-}
-
-static enum sd_err read_name(struct part_reader *r, const struct param_field *f, struct span parameter) {
-    struct param_value v;
-    enum sd_err err = param_get(f, parameter, r->scratch, &v);
-    if (err)
-        return err;
-    if (v.plain_count > 1 || v.extended_count > 1)
-        r->seen |= AMBIGUITY(NAME_REPEATED);
-    if (v.odd)
-        r->seen |= AMBIGUITY(NAME_ENCODED);
-    if (v.plain_count)
-        take_name(r, clean_name(r, v.plain, true));
-    if (v.extended_count)
-        take_name(r, clean_name(r, v.extended, false));
-    return arena_err(r->scratch);
 }
 
 /* RFC 3676 §4 */
@@ -187,6 +156,17 @@ static enum sd_err read_flowed(struct part_reader *r, const struct param_field *
     r->part->is_flowed = span_eq(r->part->type, SPAN("text/plain")) && span_ieq(format.plain, SPAN("flowed"));
     r->part->is_delsp = span_ieq(delsp.plain, SPAN("yes"));
     return SD_OK;
+}
+
+static enum sd_err read_names(struct part_reader *r, const struct param_field *f, struct span parameter) {
+    struct param_value v;
+    enum sd_err err = param_get(f, parameter, r->scratch, &v);
+    if (err)
+        return err;
+    if ((f->commented || f->odd) && v.plain_count + v.extended_count)
+        v.odd = true;
+    name_take(&r->names, &v);
+    return arena_err(r->scratch);
 }
 
 static enum sd_err read_content_type(struct part_reader *r, bool in_digest, struct span *ret_boundary) {
@@ -204,9 +184,11 @@ static enum sd_err read_content_type(struct part_reader *r, bool in_digest, stru
     r->part->is_multipart = span_starts(r->part->type, SPAN("multipart/"));
     if (r->part->is_multipart)
         *ret_boundary = read_boundary(r, &boundary);
+    if (r->part->is_multipart && f.commented)
+        r->seen |= AMBIGUITY(BOUNDARY_SYNTAX); /* to programs that do not know comments it is another one */
     err = read_charset(r, &f);
     if (err == SD_OK)
-        err = read_name(r, &f, SPAN("name"));
+        err = read_names(r, &f, SPAN("name"));
     return err ? err : read_flowed(r, &f);
 }
 
@@ -216,9 +198,11 @@ static enum sd_err read_disposition(struct part_reader *r) {
     if (!field)
         return SD_OK;
     param_read(field->body, &f);
+    if (f.odd || f.value.n == 0)
+        r->seen |= AMBIGUITY(MIME_SYNTAX);
     /* RFC 2183 §2.8: an unknown disposition is treated as attachment. */
     r->part->is_attachment = f.value.n && !span_ieq(f.value, SPAN("inline"));
-    return read_name(r, &f, SPAN("filename"));
+    return read_names(r, &f, SPAN("filename"));
 }
 
 static void read_flags(struct part_reader *r) {
@@ -234,10 +218,23 @@ static void read_flags(struct part_reader *r) {
     part->is_attachment |= part->name.n > 0 || (!is_text && !part->is_multipart);
 }
 
+/* Programs cut lines at 998 bytes, at 1,000, at 4,096; what decides the structure must not stand behind that. */
+static void note_long_lines(struct part_reader *r) {
+    for (size_t i = 0; i < r->part->header.count; i++) {
+        const struct mail_field *f = &r->part->header.fields[i];
+        struct lex_line line;
+        if (!span_istarts(f->name, SPAN("Content-")))
+            continue;
+        for (size_t at = 0; lex_line(f->raw, &at, &line);)
+            if (line.text.n > LINE_READ_BYTES)
+                r->seen |= AMBIGUITY(MIME_LONG_LINE);
+    }
+}
+
 enum sd_err part_read(struct mail_part *part, bool in_digest, struct arena *arena, struct span *ret_boundary,
                       mail_ambiguities *ambiguities) {
     struct arena *scratch SD_CLEANUP(arena_free) = arena_new(SCRATCH_BYTES);
-    struct part_reader r = {part, arena, scratch, 0};
+    struct part_reader r = {part, arena, scratch, {.scratch = scratch}, 0};
     *ret_boundary = SPAN_NONE;
     if (!scratch)
         return SD_ERR_NOMEM;
@@ -246,9 +243,26 @@ enum sd_err part_read(struct mail_part *part, bool in_digest, struct arena *aren
         err = read_disposition(&r);
     if (err)
         return err;
-    part->name = arena_span(arena, part->name);
+    name_end(&r.names, &part->header);
+    part->name = arena_span(arena, r.names.name);
+    part->other_name = arena_span(arena, r.names.other);
+    r.seen |= r.names.seen;
+    note_long_lines(&r);
     part->encoding = read_encoding(&r);
     read_flags(&r);
     *ambiguities |= r.seen;
     return arena_err(arena);
+}
+
+enum sd_err part_name(struct mail_part *part, struct span name, struct arena *arena, mail_ambiguities *ambiguities) {
+    struct arena *scratch SD_CLEANUP(arena_free) = arena_new(SCRATCH_BYTES);
+    struct name_reader names = {.scratch = scratch};
+    const struct param_value v = {.plain = name, .token = name, .plain_count = 1};
+    if (!scratch)
+        return SD_ERR_NOMEM;
+    name_take(&names, &v);
+    part->name = arena_span(arena, names.name);
+    part->other_name = arena_span(arena, names.other);
+    *ambiguities |= names.seen;
+    return arena_err(scratch) ? arena_err(scratch) : arena_err(arena);
 }

@@ -10,5 +10,8 @@
  */
 enum sd_err part_read(struct mail_part *part, bool in_digest, struct arena *arena, struct span *ret_boundary,
                       mail_ambiguities *ambiguities) SD_MUST_CHECK;
+/* Gives a part that has no header its name, read like one of a header. */
+enum sd_err part_name(struct mail_part *part, struct span name, struct arena *arena,
+                      mail_ambiguities *ambiguities) SD_MUST_CHECK;
 
 #endif

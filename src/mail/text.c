@@ -6,6 +6,7 @@
 #include "mail/flowed.h"
 #include "mail/header.h"
 #include "mail/lex.h"
+#include "mail/uuencode.h"
 
 #define ENCODED_MAX_BYTES (6 * LIMIT_TEXT_BYTES) /* of one text part; HTML has several bytes of markup for one of text */
 
@@ -73,6 +74,8 @@ static enum sd_err put_part(struct selection *s, const struct mail_part *p) {
     enum sd_err err = text_of_part(p, &utf8, &cut, &s->seen);
     if (err)
         return err;
+    if (p->encoding != MAIL_ENCODING_IDENTITY && uu_any(buf_span(&utf8)))
+        s->seen |= AMBIGUITY(FILE_IN_TEXT); /* only what stands there as it is was listed as an attachment */
     if (text_is_html(p)) {
         err = mail_html_to_text(buf_span(&utf8), &text);
     } else {
@@ -154,18 +157,11 @@ static enum sd_err put_parts(struct selection *s, size_t from, size_t to) {
     return err;
 }
 
-static void note_uuencode(struct selection *s) {
-    struct span text = buf_span(&s->text);
-    if (span_starts(text, SPAN("begin 644 ")) || span_search(text, SPAN("\nbegin 644 ")) < text.n)
-        s->seen |= AMBIGUITY(UUENCODE);
-}
-
 enum sd_err mail_text(const struct mail_message *m, struct buf *to, mail_ambiguities *ambiguities) {
     const struct span cut_line = SPAN("[The text is longer. The rest is in the source of the message.]\n");
     struct selection s = {.m = m, .text = buf_new(LIMIT_TEXT_BYTES)};
     enum sd_err err = put_parts(&s, 0, m->part_count);
     if (err == SD_OK) {
-        note_uuencode(&s);
         struct span text = s.cut ? charset_cut(buf_span(&s.text), LIMIT_TEXT_BYTES - cut_line.n - 1) : buf_span(&s.text);
         buf_put(to, text);
         if (s.cut && text.n && text.p[text.n - 1] != '\n')
