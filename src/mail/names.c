@@ -101,11 +101,25 @@ static struct span without_quotes(struct span name) {
     return quoted ? span_sub(name, 1, name.n - 2) : name;
 }
 
+/* Some programs take the space of a folded line with its line end. */
+static struct span without_folds(struct name_reader *r, struct span text) {
+    struct buf b SD_CLEANUP(buf_free) = buf_new(LIMIT_HEADER_BYTES);
+    bool folded = false;
+    for (size_t i = 0; i < text.n; i++) {
+        folded = text.p[i] == '\n' || (folded && lex_is_space(text.p[i]));
+        if (!folded && text.p[i] != '\r')
+            buf_byte(&b, text.p[i]);
+    }
+    return clean(r, buf_span(&b));
+}
+
 static void take_plain(struct name_reader *r, const struct param_value *v) {
     struct span name = decode(r, v->plain);
     take_name(r, name, AMBIGUITY(NAME_REPEATED));
     if (v->escaped) /* file names of Windows have backslashes, which a program may not take for escapes */
         take_reading(r, clean(r, v->raw), AMBIGUITY(NAME_SYNTAX));
+    if (span_find(v->raw, '\n') < v->raw.n && !words_any(v->raw))
+        take_reading(r, without_folds(r, v->raw), AMBIGUITY(NAME_SYNTAX));
     if (v->loose)
         take_reading(r, clean(r, v->token), AMBIGUITY(NAME_SYNTAX));
     take_reading(r, as_windows(name), AMBIGUITY(NAME_SYNTAX));
