@@ -174,11 +174,18 @@ async function drawRequests() {
 
 // ---- alarms ----
 
+// Of what came out later the incident says all; its ids are for the log.
+function alarmReason(alarm) {
+  const incident = alarm.kind === 'infected' && /^incident (\d+)/.exec(alarm.reason);
+  if (incident) return el('p', {}, el('a', {href: '#/incidents'}, `Incident ${incident[1]}`));
+  return alarm.reason ? el('p', {}, 'Reason given: ', theirs(alarm.reason, 300)) : null;
+}
+
 function alarmItem(alarm) {
   const button = el('button', {type: 'button', 'aria-label': `Seen: ${alarm.sentence}`}, 'Seen');
   const item = el('li', {}, el('span', {class: 'sign', 'aria-hidden': 'true'}, '!'),
     el('div', {class: 'grow'}, el('b', {}, alarm.sentence), alarm.name ? el('span', {}, ' ', theirs(alarm.name, 100)) : null,
-      alarm.reason ? el('p', {}, 'Reason given: ', theirs(alarm.reason, 300)) : null, el('p', {class: 'small'}, time(alarm.at))), button);
+      alarmReason(alarm), el('p', {class: 'small'}, time(alarm.at))), button);
   button.addEventListener('click', async () => {
     if (!busy(button, true)) return;
     try {

@@ -36,6 +36,16 @@ const may = right => session.rights.includes(right);
 
 // ---- the list of a message ----
 
+// As people call them; others by the word that the sender's program used.
+const kindsOfFiles = {
+  'application/pdf': 'PDF', 'application/msword': 'Word document', 'application/zip': 'ZIP archive', 'message/rfc822': 'message', 'text/plain': 'text',
+  'application/octet-stream': 'of no declared type', 'application/vnd.oasis.opendocument.text': 'text document (ODF)',
+  'application/vnd.ms-excel': 'Excel sheet', 'application/vnd.ms-powerpoint': 'PowerPoint slides',
+  'application/vnd.openxmlformats-officedocument.wordprocessingml.document': 'Word document',
+  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet': 'Excel sheet',
+  'application/vnd.openxmlformats-officedocument.presentationml.presentation': 'PowerPoint slides'};
+const kindOfFile = type => kindsOfFiles[type.toLowerCase()] || plain(type);
+
 function closedText(file) {
   if (file.openable) return may('download') ? '' : 'The original is for those who have the right to download.';
   if (file.state === 'unscanned') return 'Closed until it has been scanned, which is tried again by itself.';
@@ -48,15 +58,14 @@ function fileItem(message, file) {
   const fault = el('p', {class: 'note', role: 'alert', hidden: true});
   const button = (label, act) => el('button', {type: 'button', 'aria-label': `${label.replace('…', '')}: ${name}`, on: {click: e => act(e.target, fault)}}, label);
   const buttons = [
-    file.previewable ? button('Preview', target => showPreview(target, file)) : null,
+    file.previewable ? button('Preview', () => showPreview(file)) : null,
     file.openable && may('download') ? button('Download original…', (target, where) => downloadOriginal(target, file, where)) : null,
     !file.released && file.state !== 'clean' && may('release')
       ? button('Release…', (target, where) => release(target, `attachments/${file.id}`, file, `the attachment “${name}”`, where, () => fileChanged(message))) : null];
   const closed = closedText(file);
   return el('li', {class: 'file', 'data-id': file.id},
-    el('p', {class: 'name'}, theirs(file.name || '(no name)', 120), el('span', {class: 'soft'}, ` · ${plain(file.type)} · ${size(file.size)}`)),
-    el('p', {class: 'chips'}, stateChip(file), releasedChip(file)),
-    file.state === 'clean' && !file.findings.length ? null : findingList(file),
+    el('p', {class: 'name'}, theirs(file.name || '(no name)', 120), el('span', {class: 'soft'}, ` · ${kindOfFile(file.type)} · ${size(file.size)}`)),
+    el('div', {class: 'chips'}, stateChip(file), releasedChip(file), findingList(file)),
     closed ? el('p', {class: 'small'}, closed) : null,
     buttons.some(Boolean) ? el('div', {class: 'foot'}, ...buttons) : null, fault);
 }
@@ -77,11 +86,13 @@ async function fileChanged(message) {
 
 // ---- the message itself ----
 
-// What was found in the letter as a whole; of its attachments each says it itself.
+// What was found in the letter as a whole, and in none of its attachments: those say it themselves.
 function messageFindings(message) {
-  if (!message.findings || !message.findings.length) return null;
-  return el('div', {class: 'found'}, el('p', {class: 'chips'}, el('span', {class: 'small'}, 'The message as a whole:'), stateChip(message), releasedChip(message)),
-    findingList(message, true));
+  const told = new Set(message.attachments.flatMap(a => a.findings.map(f => f.id)));
+  const findings = message.findings.filter(f => !told.has(f.id));
+  if (!findings.length) return null;
+  return el('div', {class: 'found chips'}, el('span', {class: 'small'}, 'The message as a whole:'), stateChip(message), releasedChip(message),
+    findingList({...message, findings}, true));
 }
 
 // Plain text first. The formatted page is somebody else's: in a frame without any rights, where nothing runs and nothing is fetched.
@@ -140,7 +151,7 @@ function drawNoPictures(file, preview, place, again) {
     preview.final ? null : el('div', {class: 'foot'}, el('button', {type: 'button', on: {click: again}}, 'Try again')));
 }
 
-async function showPreview(button, file) {
+async function showPreview(file) {
   const dialog = $('viewer');
   const place = el('div', {class: 'viewer-pages', tabindex: 0, role: 'region', 'aria-label': 'Pages', 'aria-live': 'polite'});
   const close = el('button', {type: 'button', on: {click: () => dialog.close()}}, 'Close');
@@ -155,7 +166,7 @@ async function showPreview(button, file) {
     }
   };
   fill(dialog, el('header', {class: 'viewer-head'}, el('h2', {id: 'viewer-title'}, theirs(file.name || '(no name)', 120)), stateChip(file), close), place);
-  dialog.addEventListener('close', () => { fill(dialog); button.focus(); }, {once: true});
+  dialog.addEventListener('close', () => fill(dialog), {once: true}); // the focus goes back to the button by itself
   dialog.showModal();
   close.focus();
   await run();
@@ -182,7 +193,7 @@ async function downloadOriginal(button, file, fault) {
   const cancel = el('button', {type: 'button', on: {click: () => dialog.close('')}}, 'Cancel');
   fill(dialog, el('form', {class: 'stack', on: {submit: event => { event.preventDefault(); dialog.close('go'); }}},
     el('h2', {id: 'approval-title'}, 'Download the original?'),
-    el('p', {class: 'what'}, theirs(file.name || '(no name)', 120)),
+    el('p', {class: 'file-name'}, theirs(file.name || '(no name)', 120)),
     el('p', {class: 'chips'}, stateChip(file), releasedChip(file)), file.findings.length ? findingList(file, true) : null,
     el('p', {}, file.state === 'clean'
       ? 'It leaves the desk’s protection: a program on this computer will open it. That nothing was found does not mean that there is nothing.'
@@ -196,7 +207,6 @@ async function downloadOriginal(button, file, fault) {
       say('The original was downloaded.');
     });
   }
-  button.focus();
 }
 
 // ---- release ----
@@ -212,14 +222,11 @@ async function release(button, path, item, what, fault, then) {
     else note(wrong, 'Say why, in at least ten characters.');
   }}},
     el('h2', {id: 'approval-title'}, 'Release it?'), el('p', {class: 'what'}, plain(what)), el('p', {class: 'chips'}, stateChip(item)), findingList(item, true),
-    el('p', {}, path.startsWith('attachments') ? 'Everybody who may download can then open the original, whatever was found in it. Its preview needs no release.'
+    el('p', {}, path.startsWith('attachments') ? `Everybody who may download can then open the original, whatever was found in it.${item.previewable ? ' To look at it, its preview is enough.' : ''}`
       : 'Everybody on its queue can then read the message. Its attachments stay as they are.'),
     el('label', {for: 'release-reason'}, 'Why'), reason, wrong,
     el('div', {class: 'foot'}, el('button', {class: 'danger', type: 'submit'}, 'Release'), el('button', {type: 'button', on: {click: () => dialog.close('')}}, 'Cancel'))));
-  if (await dialogChoice(dialog, reason) !== 'release') {
-    button.focus();
-    return;
-  }
+  if (await dialogChoice(dialog, reason) !== 'release') return;
   await attempt(button, fault, async () => {
     await ask('POST', `/api/v1/${path}/release`, {body: {reason: reason.value.trim()}, what: `release ${what}`});
     await then();
@@ -229,22 +236,29 @@ async function release(button, path, item, what, fault, then) {
 
 // ---- the page of what is held ----
 
+// Whoever may release need not be one who may read: then it has a number and no name.
+function heldName(item) {
+  if (item.kind === 'file') return item.name === null ? `Attachment ${item.index + 1}` : item.name || '(no name)';
+  return item.subject === null ? 'The whole message' : item.subject || '(no subject)';
+}
+
+// What may not be read has no page to go to.
+const heldTicket = item => item.number ? [' · ', item.subject !== null ? el('a', {href: `#/t/${item.ticket}`}, `ticket #${item.number}`) : `ticket #${item.number}`] : [];
+
 function heldItem(item, fault, again) {
-  const what = item.kind === 'file' ? `the attachment “${plain(item.name || '(no name)')}”` : `the message “${plain(item.subject || '(no subject)')}”`;
+  const what = `${item.kind === 'file' ? 'the attachment' : 'the message'} “${plain(heldName(item))}”${item.number ? ` of ticket #${item.number}` : ''}`;
   const path = item.kind === 'file' ? `attachments/${item.id}` : `messages/${item.id}`;
-  const facts = [item.kind === 'file' ? `attached to “${plain(item.subject || '(no subject)')}”` : 'message',
-    item.from ? `from ${person(item.from)}` : '', item.queue, item.received_at ? when(item.received_at) : ''].filter(Boolean).join(' · ');
-  const destroy = async target => {
-    await attempt(target, fault, async () => {
-      await ask('DELETE', `/api/v1/messages/${item.message}`, {what: `destroy the whole message “${plain(item.subject || '(no subject)')}” for good`});
-      await again();
-      say('The message was destroyed.');
-    });
-  };
-  return el('li', {'data-id': item.id}, el('div', {class: 'grow'}, el('b', {}, theirs((item.kind === 'file' ? item.name : item.subject) || '(no name)', 120)),
-    el('p', {class: 'small'}, plain(facts), ...(item.number ? [' · ', el('a', {href: `#/t/${item.ticket}`}, `ticket #${item.number}`)] : [])),
-    el('p', {class: 'chips'}, stateChip(item), item.disposition === 'quarantine' ? el('span', {class: 'small'}, 'its message is in quarantine') : null),
-    findingList(item)),
+  const facts = [item.kind === 'file' && item.subject ? `attached to “${plain(item.subject)}”` : '', item.from ? `from ${person(item.from)}` : '',
+    item.queue, item.received_at ? when(item.received_at) : ''].filter(Boolean).join(' · ');
+  const destroy = target => attempt(target, fault, async () => {
+    await ask('DELETE', `/api/v1/messages/${item.message}`, {what: `destroy for good the whole message with ${what}`});
+    await again();
+    say('The message was destroyed.');
+  });
+  return el('li', {'data-id': item.id}, el('div', {class: 'grow stack'}, el('b', {}, theirs(heldName(item), 120)),
+    el('p', {class: 'small'}, facts, ...heldTicket(item)),
+    el('div', {class: 'chips'}, stateChip(item), findingList(item),
+      item.disposition === 'quarantine' ? el('span', {class: 'small'}, item.kind === 'file' ? 'Its message is in quarantine.' : 'In quarantine: not even its subject can be read.') : null)),
   el('div', {class: 'foot'}, el('button', {type: 'button', 'aria-label': `Release: ${what}`, on: {click: e => release(e.target, path, item, what, fault, again)}}, 'Release…'),
     may('purge') ? el('button', {class: 'danger', type: 'button', 'aria-label': `Destroy the message with ${what}`, on: {click: e => destroy(e.target)}}, 'Destroy…') : null));
 }
@@ -272,7 +286,7 @@ async function listPage(hash, address, title, intro, none, draw) {
 }
 
 const drawQuarantine = () => listPage('#/quarantine', '/api/v1/quarantine', 'Quarantine',
-  'What is not clean and not released, newest first. It stays closed; most of it can be looked at as pictures from its ticket.', 'Nothing is held.', heldItem);
+  'What is not clean and was not released, newest first. It stays closed. Suspicious attachments can be looked at as pictures, from their ticket.', 'Nothing is held.', heldItem);
 
 // ---- incidents ----
 
@@ -294,10 +308,7 @@ async function closeIncident(button, incident, fault, again) {
   }}},
     el('h2', {id: 'approval-title'}, `Close incident ${incident.id}?`), el('label', {for: 'incident-note'}, 'What was done about it'), text, wrong,
     el('div', {class: 'foot'}, el('button', {class: 'primary', type: 'submit'}, 'Close the incident'), el('button', {type: 'button', on: {click: () => dialog.close('')}}, 'Cancel'))));
-  if (await dialogChoice(dialog, text) !== 'close') {
-    button.focus();
-    return;
-  }
+  if (await dialogChoice(dialog, text) !== 'close') return;
   await attempt(button, fault, async () => {
     await ask('POST', `/api/v1/incidents/${incident.id}/close`, {body: {note: text.value.trim()}});
     await again();
@@ -312,7 +323,7 @@ function incidentItem(incident, fault, again) {
       el('b', {}, open ? 'Open' : 'Closed')), el('b', {}, `Incident ${incident.id}`)),
     el('p', {}, 'Something that had been let in is malicious', ...(incident.signature ? [': ', el('code', {}, plain(incident.signature))] : []), '. It is closed.'),
     openedBy(incident),
-    el('p', {class: 'small'}, `${when(incident.at)} · ${plain(incident.queue)} · `, el('a', {href: `#/t/${incident.ticket}`}, 'its ticket')),
+    el('p', {class: 'small'}, `${when(incident.at)} · ${plain(incident.queue)}`, ...(may('list') ? [' · ', el('a', {href: `#/t/${incident.ticket}`}, 'its ticket')] : [])),
     open ? null : el('p', {class: 'small'}, `Closed${incident.closed_at ? ` ${when(incident.closed_at)}` : ''}: `, theirs(incident.note || '', 300))),
   open ? el('button', {type: 'button', 'aria-label': `Close incident ${incident.id}`, on: {click: e => closeIncident(e.target, incident, fault, again)}}, 'Close…') : null);
 }

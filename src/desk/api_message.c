@@ -12,9 +12,8 @@
 #include "mail/mail.h"
 #include "store/facet.h"
 
-#define TEXT_PLAIN_MAX (2 * LIMIT_TEXT_BYTES) /* the inspector cuts at LIMIT_TEXT_BYTES and says so */
-#define HTML_PLAIN_MAX                                                                                                         \
-    ((size_t)12 * 1024 * 1024) /* of 4 MiB of HTML, which is what the sanitiser reads, each "<" as text is "&lt;" */
+#define TEXT_PLAIN_MAX (2 * LIMIT_TEXT_BYTES)    /* the inspector cuts at LIMIT_TEXT_BYTES and says so */
+#define HTML_PLAIN_MAX ((size_t)4 * 1024 * 1024) /* the sanitiser writes 1 MiB (mail/html_clean.h), and end tags */
 
 struct opened {
     struct object_id object;
@@ -151,10 +150,19 @@ enum sd_err api_message_get(struct desk *desk, struct exchange *x) {
 
 /* ---- the HTML alone ---- */
 
+/* What is stored is a fragment. */
+#define HTML_BEGIN                                                                                                             \
+    "<!doctype html><html><head><meta charset=\"utf-8\"><style>body { margin: 1rem; font: 15px/1.5 system-ui, sans-serif; "    \
+    "overflow-wrap: anywhere; color: #1f2523; background: #fff; }</style></head><body>\n"
+
 static enum sd_err load_html(struct desk *desk, struct exchange *x, const struct opened *o, struct span key) {
     struct lease lease SD_CLEANUP(lease_end) = {0};
     enum sd_err err = lease_take(desk->stores, x->deadline, &lease);
-    return err ? err : read_facet(lease.store, &o->object, FACET_HTML, key, HTML_PLAIN_MAX, &x->response.body);
+    buf_text(&x->response.body, HTML_BEGIN);
+    if (err == SD_OK)
+        err = read_facet(lease.store, &o->object, FACET_HTML, key, HTML_PLAIN_MAX, &x->response.body);
+    buf_text(&x->response.body, "\n</body></html>\n");
+    return err;
 }
 
 enum sd_err api_message_html(struct desk *desk, struct exchange *x) {

@@ -97,6 +97,7 @@ static enum sd_err put_item(struct json_out *j, struct store *store, const struc
     json_text(j, "id", in_text(in_member(item, "id")));
     put_id(j, "message", held->letters[i].b);
     put_words(j, item);
+    json_int(j, "index", in_int(in_member(item, "index"), 0));
     put_finding_words(j, in_member(item, "findings"));
     enum sd_err err = put_number(j, store, item, arena);
     if (err == SD_OK)

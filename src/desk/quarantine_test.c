@@ -35,7 +35,8 @@ static void what_is_held_is_named(void **state) {
         fixture_body(f),
         "{\"items\":[{\"id\":\"" F1 "\",\"message\":\"" T1 "\",\"kind\":\"file\",\"ticket\":\"" T1 "\",\"queue\":\"support\","
         "\"category\":\"normal\",\"state\":\"suspicious\",\"signature\":\"\",\"engine\":\"E\",\"scanned_at\":null,"
-        "\"received_at\":\"2026-11-28T10:00:00.000Z\",\"disposition\":\"accept\",\"findings\":[{\"id\":\"script\",\"sentence\":"
+        "\"received_at\":\"2026-11-28T10:00:00.000Z\",\"disposition\":\"accept\",\"index\":0,\"findings\":[{\"id\":\"script\","
+        "\"sentence\":"
         "\"It is a script that a double click runs.\"}],\"number\":1,\"subject\":\"x\",\"from\":{\"name\":\"Carla "
         "<b>Kunde</b>\","
         "\"address\":\"carla@customer.example\"},\"name\":\"run me.js\"}],\"next\":\"CQAAAAAAAAA\"}");
@@ -113,6 +114,28 @@ static void incidents_are_listed_and_closed(void **state) {
     assert_int_equal(post(f, "/api/v1/incidents/7/close", "{}"), 422);
 }
 
+#define RECORD(seconds, kind, action, object, outcome, reason, more)                                                           \
+    "{\"time\":\"2026-01-01T00:00:" seconds ".000Z\",\"actor\":{\"kind\":\"" kind "\",\"id\":\"" PERSON_AGENT                  \
+    "\"},\"action\":\"" action "\",\"object\":{\"kind\":\"" object "\",\"id\":\"" F1 "\"},\"outcome\":\"" outcome              \
+    "\",\"reason\":\"" reason "\"" more "}"
+
+static void the_timeline_tells_of_openings_and_releases(void **state) {
+    struct fixture *f = *state;
+    fixture_ticket_from(f, 1, &sender);
+    fake.history[0] = RECORD("10", "person", "open", "file", "granted", "preview", "");
+    fake.history[1] = RECORD("20", "warrant", "open", "file", "granted", "preview file", "");
+    fake.history[2] = RECORD("30", "person", "release", "file", "refused", "step-up-required", "");
+    fake.history[3] = RECORD("40", "person", "release", "file", "granted", "stepped up suspicious",
+                             ",\"note_text\":\"the sender called\"");
+    assert_int_equal(fixture_get(f, "/api/v1/tickets/" T1 "/timeline"), 200);
+    assert_string_equal(fixture_body(f),
+                        "{\"items\":[{\"at\":\"2026-01-01T00:00:10.000Z\",\"kind\":\"opened\",\"actor\":{\"kind\":\"person\","
+                        "\"id\":\"" PERSON_AGENT "\",\"name\":\"Ada\"},\"detail\":\"Looked at pictures of an attachment.\","
+                        "\"message\":null},{\"at\":\"2026-01-01T00:00:40.000Z\",\"kind\":\"released\",\"actor\":{\"kind\":"
+                        "\"person\",\"id\":\"" PERSON_AGENT "\",\"name\":\"Ada\"},\"detail\":\"Released it, whatever was found "
+                        "in it: the sender called\",\"message\":null}]}");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void) {
@@ -122,6 +145,7 @@ int main(void) {
         TEST(the_ticket_is_shown_as_the_keeper_has_it_then),
         TEST(no_machine_releases),
         TEST(incidents_are_listed_and_closed),
+        TEST(the_timeline_tells_of_openings_and_releases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static const struct {
     {"change-state", "changed", "Changed the state."},
     {"assign", "changed", "Changed who is responsible."},
     {"move", "changed", "Moved it to another queue."},
-    {"release", "released", "Released it, whatever was found in it."},
+    {"release", "released", "Released it, whatever was found in it:"},
     {"preview", "opened", "Had pictures made of an attachment."},
 };
 
@@ -148,11 +148,31 @@ static void tell_facet(const char **sentence, struct span *reason) {
         }
 }
 
+/* Processes that work under a warrant of their own: what they were asked for and what came of it is told already. */
+static bool is_errand(const struct json_in *record) {
+    static const char *const purposes[] = {"preview ", "rescan ", "learn "};
+    struct span reason = in_text(in_member(record, "reason"));
+    bool by_warrant = span_eq(in_text(in_member(in_member(record, "actor"), "kind")), SPAN("warrant"));
+    for (size_t i = 0; by_warrant && i < SD_COUNT(purposes); i++)
+        if (span_starts(reason, span_cstr(purposes[i])))
+            return true;
+    return false;
+}
+
+/* That a gesture was wanted first is no news; what was written then is. False: not to be told. */
+static bool tell_release(const struct json_in *record, struct span *reason) {
+    if (span_starts(*reason, SPAN("step-up-required")))
+        return false;
+    if (span_eq(in_text(in_member(record, "outcome")), SPAN("granted")))
+        *reason = in_text(in_member(record, "note_text"));
+    return true;
+}
+
 void timeline_add_record(struct timeline *t, struct span json, struct arena *arena) {
     struct json_in *record SD_CLEANUP(in_free) = NULL;
     struct timeline_item item = {0};
     const char *sentence = "";
-    if (in_read(json, &record) != SD_OK)
+    if (in_read(json, &record) != SD_OK || is_errand(record))
         return;
     item.kind = find_act(in_text(in_member(record, "action")), &sentence);
     if (t->count == TIMELINE_MAX || !item.kind || rfc3339_to_ms(in_text(in_member(record, "time")), &item.at_ms) != SD_OK)
@@ -161,9 +181,13 @@ void timeline_add_record(struct timeline *t, struct span json, struct arena *are
     struct span reason = in_text(in_member(record, "reason"));
     if (span_eq(in_text(in_member(record, "action")), SPAN("open")))
         tell_facet(&sentence, &reason);
+    if (strcmp(item.kind, "released") == 0 && !tell_release(record, &reason))
+        return;
     item.detail = detail_of(sentence, in_text(in_member(record, "outcome")), reason, arena);
-    struct span id = in_text(in_member(in_member(record, "object"), "id"));
-    item.has_object = strcmp(item.kind, "opened") == 0 && id_from_text(id, &item.object) == SD_OK;
+    const struct json_in *object = in_member(record, "object");
+    bool is_file = span_eq(in_text(in_member(object, "kind")), SPAN("file")); /* not the message itself */
+    item.has_object = strcmp(item.kind, "opened") == 0 && !is_file &&
+                      id_from_text(in_text(in_member(object, "id")), &item.object) == SD_OK;
     t->items[t->count++] = item;
 }
 
