@@ -11,7 +11,7 @@
 
 #define TMPFS_BYTES "536870912" /* the document, LibreOffice's profile, a PDF of it */
 #define FILE_BYTES ((rlim_t)512 * 1024 * 1024)
-#define PROCESSES "--nproc=96:96" /* LibreOffice has about twenty threads */
+#define PROCESSES "--nproc=64:64" /* and threads: LibreOffice has about twenty */
 #define OPEN_FILES 512
 #define FILTER_FD 3
 #define GIVES_WAY 2 /* a little, to those who take letters in: somebody waits for this, too */
@@ -21,7 +21,7 @@ static const char *const fixed_arguments[] = {
     "bwrap",
     "--unshare-all",
     "--unshare-user",
-    "--disable-userns",
+
     "--die-with-parent",
     "--clearenv",
     "--uid",

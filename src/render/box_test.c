@@ -187,7 +187,7 @@ static void test_takes_no_more_than_it_may(SD_UNUSED void **state) {
     unsigned n = 0;
     assert_int_equal(run("processes", 10, said, sizeof said), LAUNCH_EXITED);
     assert_int_equal(sscanf(said, "processes %u", &n), 1);
-    assert_in_range(n, 30, 96);
+    assert_in_range(n, 30, 64);
     assert_int_equal(run("memory", 10, said, sizeof said), LAUNCH_EXITED);
     assert_int_equal(sscanf(said, "megabytes %u", &n), 1);
     assert_in_range(n, 1024, 4096);

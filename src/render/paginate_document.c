@@ -100,6 +100,14 @@ static bool convert(const char *path, const char *to, enum office office, uint32
     return status == 0 && there(to);
 }
 
+/* It has no /proc to find its libraries by. And it makes and drops bitmaps of 64 MiB by the dozen: kept by malloc, and not
+ * given back to the kernel to be cleared again each time, they cost half as much time. */
+static bool set_environment(void) {
+    static const char most[] = "1073741824";
+    return setenv("LD_LIBRARY_PATH", OFFICE, 1) == 0 && setenv("MALLOC_MMAP_THRESHOLD_", most, 1) == 0 &&
+           setenv("MALLOC_TRIM_THRESHOLD_", most, 1) == 0;
+}
+
 enum show_reason show_document(struct paginate *p) {
     enum office office = part_of_office(p->content, p->extension);
     const char *path;
@@ -109,7 +117,7 @@ enum show_reason show_document(struct paginate *p) {
         return SHOW_KIND;
     if (!there(OFFICE "soffice.bin") || !there(parts[office].library))
         return parts[office].missing;
-    if (setenv("LD_LIBRARY_PATH", OFFICE, 1) != 0 || !make_profile() ||
+    if (!set_environment() || !make_profile() ||
         content_file(p, *p->extension != '-' ? p->extension : "document", &path) != SD_OK)
         return SHOW_ROOM;
     if (!convert(path, "/tmp/content.pdf", office, p->pages_max + 1))

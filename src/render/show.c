@@ -26,11 +26,13 @@ void renderer_look(struct renderer *renderer) {
 
 /* The program answers to nothing that it is empty; any answer tells that the sandbox works. */
 void renderer_try(struct renderer *renderer) {
-    struct renderer trial = *renderer;
     struct shown shown;
-    trial.sandbox = true;
-    trial.seconds = TRIAL_SECONDS;
-    enum sd_err err = renderer_show(&trial, SPAN_NONE, SPAN_NONE, &shown);
+    uint32_t seconds = renderer->seconds;
+    (void)sem_init(&renderer->places, 0, LAUNCH_JOBS_MAX);
+    renderer->sandbox = true;
+    renderer->seconds = TRIAL_SECONDS;
+    enum sd_err err = renderer_show(renderer, SPAN_NONE, SPAN_NONE, &shown);
+    renderer->seconds = seconds;
     renderer->sandbox = err == SD_OK && shown.complete;
     album_free(&shown.album);
     if (!renderer->sandbox)
@@ -101,10 +103,27 @@ static void conclude(struct shown *shown, enum sd_err err, enum launch_end end) 
         fail(shown, "What shows such files broke on it.");
 }
 
-enum sd_err renderer_show(const struct renderer *renderer, struct span content, struct span name, struct shown *ret) {
-    struct box_job job = {.pages_max = renderer->pages_max, .side_max = renderer->side_max, .seconds = renderer->seconds};
+static enum sd_err show_in_sandbox(const struct renderer *renderer, struct box_job *job, struct span content,
+                                   struct shown *ret) {
     struct launch launch;
     int fd = -1;
+    enum sd_err err = sealed_memfd(content, &fd);
+    if (err)
+        return err;
+    err = launch_start(renderer->launcher, job, fd, &launch);
+    (void)close(fd);
+    if (err)
+        return err;
+    err = read_pixels(launch.pixels, &ret->album, deadline_in_ms((int64_t)job->seconds * 1000 + GRACE_MS));
+    enum launch_end end = launch_finish(&launch, deadline_in_ms(GRACE_MS));
+    if (err == SD_ERR_NOMEM)
+        return err;
+    conclude(ret, err, end);
+    return SD_OK;
+}
+
+enum sd_err renderer_show(struct renderer *renderer, struct span content, struct span name, struct shown *ret) {
+    struct box_job job = {.pages_max = renderer->pages_max, .side_max = renderer->side_max, .seconds = renderer->seconds};
     *ret = (struct shown){0};
     album_start(&ret->album, job.pages_max, job.side_max);
     if (!renderer->bubblewrap || !renderer->sandbox) {
@@ -114,17 +133,9 @@ enum sd_err renderer_show(const struct renderer *renderer, struct span content, 
         return SD_OK;
     }
     take_extension(name, job.extension);
-    enum sd_err err = sealed_memfd(content, &fd);
-    if (err)
-        return err;
-    err = launch_start(renderer->launcher, &job, fd, &launch);
-    (void)close(fd);
-    if (err)
-        return err;
-    struct deadline deadline = deadline_in_ms((int64_t)job.seconds * 1000 + GRACE_MS);
-    err = read_pixels(launch.pixels, &ret->album, deadline);
-    enum launch_end end = launch_finish(&launch, deadline_in_ms(GRACE_MS));
-    if (err != SD_ERR_NOMEM)
-        conclude(ret, err, end);
-    return err == SD_ERR_NOMEM ? err : SD_OK;
+    while (sem_wait(&renderer->places) != 0)
+        continue; /* a signal */
+    enum sd_err err = show_in_sandbox(renderer, &job, content, ret);
+    (void)sem_post(&renderer->places);
+    return err;
 }
