@@ -50,6 +50,10 @@ bench-keeper: build
 bench-inspect: build
 	@bench/inspect.sh $(BUILD)
 
+bench-preview: build # RUNS=20: of each kind of file
+	@packaging/deps.sh test
+	@bench/preview.sh $(BUILD)
+
 format:
 	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h')
 

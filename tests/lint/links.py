@@ -21,7 +21,7 @@ MAY_LINK = {
     "sealdesk-courier": "crypto ssl zstd sqlite3 jansson curl idn2 psl",
     "sealdesk-desk":    "crypto ssl zstd sqlite3 jansson microhttpd idn2 psl qrencode fido2 cbor",
     "sealdesk-render":  "z",
-    "sealdesk-paginate": "m crypto zstd idn2 psl icuuc icui18n icudata gumbo magic archive pcre2-8 pango-1.0 pangocairo-1.0 cairo gobject-2.0 glib-2.0 harfbuzz",  # in a sandbox without network and files
+    "sealdesk-paginate": "m z crypto zstd idn2 psl icuuc icui18n icudata gumbo magic archive pcre2-8 pango-1.0 pangocairo-1.0 cairo gobject-2.0 glib-2.0 harfbuzz",  # in a sandbox without network and files
     "sealdesk-verify":  "crypto",  # and no object file of ours but its own: own_files()
     "sealdesk":         "crypto zstd sqlite3 jansson confuse idn2 psl",  # idn2, psl: `dns check` evaluates SPF and DMARC as the inspector does
 }
