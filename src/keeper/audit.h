@@ -22,6 +22,7 @@ struct audit_entry {
     struct audit_entry *next;
     struct buf rest;       /* the record without its opening {"seq":N, */
     uint8_t ticket[16];    /* what it is found by; all zero: nothing */
+    uint8_t opened[16];    /* an object of which the record says that something of an attachment was opened; all zero: none */
     int64_t outbox;        /* the keeper.db row that remembers it until it is durable; 0: none */
     struct ipc_call *call; /* answered after this record; NULL: nobody waits */
     enum sd_err status;

@@ -18,14 +18,18 @@ static bool has_file(unsigned facet) {
     return facet == FACET_FILE || facet == FACET_SOURCE || facet == FACET_PREVIEW;
 }
 
-enum sd_err opened_settle(struct keeper *k, struct span record) {
+enum sd_err opened_settle(struct keeper *k, struct span object) {
+    struct query q = db_query(k->db, SQL_OBJECT_OPENED);
+    query_int(&q, k->spec.now_ms());
+    query_blob(&q, object);
+    return query_run(&q);
+}
+
+enum sd_err opened_replay(struct keeper *k, struct span record) {
     struct leaf_opening opening;
     if (!leaf_opened(record, &opening) || !has_file(opening.facet))
         return SD_OK;
-    struct query q = db_query(k->db, SQL_OBJECT_OPENED);
-    query_int(&q, k->spec.now_ms());
-    query_blob(&q, span_of(opening.object, ID_BYTES));
-    return query_run(&q);
+    return opened_settle(k, span_of(opening.object, ID_BYTES));
 }
 
 void opened_note(struct keeper *k, const struct who *who, struct span object, unsigned facet) {

@@ -20,9 +20,11 @@ struct opened {
 bool opened_lately(const struct keeper *k, const struct who *who, struct span object, unsigned facet);
 /* Of the facets that have something of an attachment in them; others are not remembered. */
 void opened_note(struct keeper *k, const struct who *who, struct span object, unsigned facet);
-/* A record that is durable: when it says that something of an attachment was opened, the rows of that and of its letter know
- * when; what was opened is looked into again however old it is (scan_due.c). */
-enum sd_err opened_settle(struct keeper *k, struct span record) SD_MUST_CHECK;
+/* Something of an attachment was opened, and the record is durable: the row of that and of its letter knows when. What was
+ * opened is looked into again however old it is (scan_due.c). */
+enum sd_err opened_settle(struct keeper *k, struct span object) SD_MUST_CHECK;
+/* The same for a record that is found in the log after a crash, when it is of such a thing. */
+enum sd_err opened_replay(struct keeper *k, struct span record) SD_MUST_CHECK;
 void opened_free(struct keeper *k);
 
 #endif

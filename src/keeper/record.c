@@ -1,4 +1,5 @@
 #include "core/log.h"
+#include "crypt/seal.h"
 #include "keeper/keeper.h"
 
 #include <stdlib.h>
@@ -17,6 +18,16 @@ void records_free(struct records *records) {
     records->last = NULL;
 }
 
+/* So that its row knows, without reading the record again. */
+static void note_opened(const struct leaf *leaf, struct audit_entry *entry) {
+    static const unsigned facets[] = {FACET_FILE, FACET_SOURCE, FACET_PREVIEW};
+    if (leaf->actor != ACTOR_PERSON || leaf->outcome != OUTCOME_GRANTED || strcmp(leaf->action, "open") != 0)
+        return;
+    for (size_t i = 0; i < SD_COUNT(facets); i++)
+        if (span_eq(leaf->detail, span_cstr(facet_name((enum facet)facets[i]))) && leaf->object_id.n == sizeof entry->opened)
+            memcpy(entry->opened, leaf->object_id.p, sizeof entry->opened);
+}
+
 static struct audit_entry *add(struct records *records, const struct leaf *leaf) {
     if (records->err)
         return NULL;
@@ -31,6 +42,7 @@ static struct audit_entry *add(struct records *records, const struct leaf *leaf)
     records->err = buf_err(&entry->rest);
     if (leaf->ticket.n == sizeof entry->ticket)
         memcpy(entry->ticket, leaf->ticket.p, sizeof entry->ticket);
+    note_opened(leaf, entry);
     return entry;
 }
 

@@ -64,7 +64,7 @@ int64_t scan_again_ms(const struct keeper *k, int64_t tries) {
     return k->spec.now_ms() + minutes[at] * MINUTE_MS;
 }
 
-/* When what is known of it as a whole has changed: several inspectors say the same. */
+/* When what is known of it as a whole has changed: several inspectors say the same. New signatures are news, too. */
 static bool is_news(struct keeper *k, bool *ret_up) {
     enum scanner_standing standing = scanner_standing(k);
     *ret_up = standing == SCANNER_UP;
@@ -102,10 +102,11 @@ enum sd_err keeper_on_scanner(void *ctx, struct ipc_call *call, const struct kee
     k->scanner.said[ipc_conn_instance(call->conn) % INSPECTORS_MAX] =
         (struct scanner_said){.configured = req->configured, .up = req->configured && req->up, .at_ms = k->spec.now_ms()};
     enum sd_err err = req->engine.n ? epoch_of(k, req->engine, &epoch) : SD_OK;
-    if (err == SD_OK && req->engine.n && epoch == 0 && may_begin_epoch(k))
+    bool begins = err == SD_OK && req->engine.n && epoch == 0 && may_begin_epoch(k);
+    if (begins)
         err = begin_epoch(k, req->engine);
     if (err)
         return err;
     bool news = is_news(k, &up);
-    return answer_news(k, call, req, up, news);
+    return answer_news(k, call, req, up, news || (begins && up));
 }

@@ -30,7 +30,7 @@ static bool replay_record(void *arg, uint64_t seq, uint64_t segment, uint64_t of
     if (seq >= r->indexed && leaf_ticket(record, ticket))
         r->err = index_record(r->k, ticket, seq, segment, offset);
     if (r->err == SD_OK && seq >= r->indexed)
-        r->err = opened_settle(r->k, record);
+        r->err = opened_replay(r->k, record);
     if (r->err == SD_OK && r->has_outbox) {
         struct query q = db_query(r->k->db, SQL_OUTBOX_WRITTEN);
         query_blob(&q, span_from(record, span_find(record, ',') + 1));
@@ -129,7 +129,9 @@ static enum sd_err settle_entry(struct keeper *k, const struct audit_entry *entr
     }
     if (err == SD_OK && memcmp(entry->ticket, none, sizeof none) != 0)
         err = index_record(k, entry->ticket, entry->seq, entry->segment, entry->offset);
-    return err ? err : opened_settle(k, buf_span(&entry->rest));
+    if (err == SD_OK && memcmp(entry->opened, none, sizeof none) != 0)
+        err = opened_settle(k, span_of(entry->opened, ID_BYTES));
+    return err;
 }
 
 static enum sd_err settle_all(struct keeper *k) {
