@@ -61,14 +61,19 @@ enum world_token {
 };
 enum world_person token_owner(enum world_token token);
 
+#define WARRANT_OF_QUEUE (-1)
+#define WARRANT_OF_PREVIEW (-2) /* of an attachment whose pictures may be seen */
 enum world_warrant { WARRANT_EXPORT, WARRANT_ENDED, WARRANT_REVOKED, WARRANT_DELIVERS, WARRANTS_MAX = 512 };
 
 #define OBJECTS_MAX 8192
 struct world_object {
     struct rig_mail mail; /* id, key, and what its letter's header says */
     bool is_file, is_answer;
-    bool there;             /* adopted or signed: the log says so */
-    unsigned disposition;   /* what the keeper made of it: the log says so */
+    bool there;                              /* adopted or signed: the log says so */
+    unsigned disposition;                    /* what the keeper made of it: the log says so */
+    int letter;                              /* of files: what they came with */
+    enum object_state state, released_state; /* what inspectors said, and what it was known to be when it was released */
+    bool released;
     int ticket, decided_by; /* index, -1: none yet; how many decisions there were on it when this came */
 };
 #define TICKETS_MAX 8192
@@ -87,13 +92,14 @@ struct world {
     uint8_t people[PEOPLE][16];
     uint8_t tokens[TOKENS][32];
     uint8_t warrants[WARRANTS_MAX][16]; /* enum world_warrant, then those of answers that were signed */
-    int warrant_object[WARRANTS_MAX];   /* of those that deliver; -1: of the others */
+    int warrant_object[WARRANTS_MAX];   /* of those that deliver; else WARRANT_OF_… */
     size_t warrant_count;
     struct world_object *objects;
     size_t object_count;
     struct world_ticket *tickets;
     size_t ticket_count;
-    uint64_t log_next; /* the record that is read next */
+    int64_t rows_until; /* the newest object when a part began */
+    uint64_t log_next;  /* the record that is read next */
     struct signatures *signatures;
 };
 void world_make(struct world *w, const char *program, uint64_t seed);
@@ -110,6 +116,11 @@ int world_ticket_add(struct world *w, struct span id, enum world_queue queue);
 const struct rig_mail *world_letter(struct world *w, struct dice *dice);
 /* An answer that was signed, and its warrant. */
 void world_answer(struct world *w, const struct keeper_reply_rep *rep, int ticket);
+
+/* The warrant that somebody got who wants to see pictures. */
+void world_preview(struct world *w, const struct keeper_preview_wanted_rep *rep);
+/* The verdict on a letter at the door that is known by this: of it and of its first attachment, both clean. */
+#define WORLD_INSPECTED 7
 
 /* ---- signatures (adversary_signed.c) ---- */
 
@@ -199,13 +210,18 @@ struct release {
 struct release *release_of(unsigned actor, int object, unsigned facet);
 void release_each(void (*each)(void *arg, unsigned actor, int object, unsigned facet, struct release *release), void *arg);
 
-/* Rows of keeper.db that nobody here may have changed, as text; the keeper is not running. */
-void rows_dump(const struct world *w, struct buf *to);
+/* Rows of keeper.db that nobody here may have changed, as text; the keeper is not running. inspected: but for what inspectors
+ * say. */
+void rows_dump(const struct world *w, bool inspected, struct buf *to);
+/* Objects that come from now on are not among them. */
+void rows_mark(struct world *w);
 
 struct phase {
     unsigned people;      /* bits of enum world_person: who may be named as acting */
     uint32_t owner_verbs; /* what BOSS may do in this phase: by API token less than by session */
     uint64_t lost;
+    bool inspected; /* an inspector said things */
+    bool released;  /* something was released by root */
 };
 /* Reads what was written to the log since it was last asked. */
 void check_log(struct world *w, const struct phase *phase);

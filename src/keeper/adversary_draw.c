@@ -118,9 +118,20 @@ struct span draw_bytes(struct player *player, const char *name, size_t max) {
     return span_sub(value, 0, max);
 }
 
+/* Digests that mean something here: of sources and files, of letters at the door. */
+static struct span some_digest(struct player *player) {
+    static const uint8_t first[] = {RIG_MAIL_DIGEST, RIG_MAIL_DIGEST, RIG_OTHER_DIGEST, WORLD_INSPECTED, WORLD_INSPECTED + 1};
+    uint8_t *p = room(player, 32);
+    memset(p, 0, 32);
+    p[0] = first[dice_below(&player->dice, SD_COUNT(first))];
+    return span_of(p, 32);
+}
+
 struct span draw_fixed(struct player *player, const char *name, size_t n) {
     struct dice *dice = &player->dice;
     struct span value = SPAN_NONE;
+    if (called(name, "letter") && !dice_one_in(dice, 8))
+        return some_digest(player);
     if (n == 16 && called(name, "ticket") && !dice_one_in(dice, 10))
         value = span_of(player->w->tickets[dice_below(dice, (uint32_t)player->w->ticket_count)].id, 16);
     else if (n == 16 && called(name, "warrant") && !dice_one_in(dice, 4))
@@ -229,11 +240,26 @@ static struct span rule_item(struct player *player) {
     return span_of(p, card.body.n);
 }
 
+static struct span verdict_item(struct player *player) {
+    struct dice *dice = &player->dice;
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(512);
+    struct cards_verdict_v1 verdict = {.digest = some_digest(player),
+                                       .state = (uint8_t)dice_below(dice, OBJECT_UNSCANNABLE + 1),
+                                       .findings = dice_one_in(dice, 4) ? dice_roll(dice) : 0,
+                                       .signature = draw_text(player, "signature", 128)};
+    MUST(cards_verdict_v1_encode(&card, &verdict) == SD_OK);
+    uint8_t *p = room(player, card.body.n);
+    memcpy(p, card.body.p, card.body.n);
+    return span_of(p, card.body.n);
+}
+
 static struct span list_item(struct player *player, const char *name, size_t max_each) {
     if (called(name, "objects") || max_each == 16)
         return draw_fixed(player, "object", 16);
     if (called(name, "rules") && !dice_one_in(&player->dice, 6))
         return rule_item(player);
+    if (called(name, "verdicts") && !dice_one_in(&player->dice, 6))
+        return verdict_item(player);
     if (called(name, "cc") && dice_one_in(&player->dice, 2))
         return SPAN(EVE);
     if (max_each > 2000)

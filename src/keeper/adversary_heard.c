@@ -7,7 +7,7 @@
 
 /* ---- keys that are known, by their first bytes ---- */
 
-#define SLOTS (1u << 18) /* nine for each of OBJECTS_MAX objects fill a quarter */
+#define SLOTS (1u << 18) /* ten for each of OBJECTS_MAX objects fill a quarter */
 #define WHOLE 0          /* instead of a facet: the object's own key */
 struct known_key {
     bool there;
@@ -37,7 +37,7 @@ static void learn_key(int object, unsigned facet, const uint8_t key[32]) {
 void heard_learn(struct world *w, int object) {
     const struct rig_mail *mail = &w->objects[object].mail;
     learn_key(object, WHOLE, mail->key);
-    for (unsigned facet = FACET_HEAD; facet <= FACET_FILE; facet++) {
+    for (unsigned facet = FACET_HEAD; facet <= FACET_PREVIEW; facet++) {
         struct secret key SD_CLEANUP(secret_free) = {0};
         MUST(facet_key(span_of(mail->key, 32), (enum facet)facet, &key) == SD_OK);
         learn_key(object, facet, key.p);
@@ -109,6 +109,10 @@ static void search_signatures(struct world *w, const struct asked *asked, const 
         world_answer(w, &rep, asked->ticket);
         return;
     }
+    struct keeper_preview_wanted_rep preview;
+    if (asked->op == OP_preview_wanted && msg->status == SD_OK &&
+        keeper_preview_wanted_rep_decode(msg->body, NULL, &preview) == SD_OK)
+        world_preview(w, &preview);
     MUST(span_isearch(msg->body, SPAN("DKIM-Signature")) == msg->body.n);
 }
 

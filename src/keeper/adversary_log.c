@@ -126,6 +126,49 @@ static unsigned disposition_from(const char *reason) {
     return DISPOSITION_REJECT;
 }
 
+/* What the letter and its first attachment are by the only verdict that there is at the door; cards of before say it of letters
+ * without attachments. */
+static void set_found(struct reading *r, int letter) {
+    struct world_object *o = &r->w->objects[letter];
+    bool told = o->mail.inspected == WORLD_INSPECTED;
+    enum object_state worst = told ? OBJECT_CLEAN : OBJECT_UNSCANNED, said = (enum object_state)o->mail.state;
+    for (uint16_t i = 0; i < o->mail.attachments; i++) {
+        struct world_object *file = &r->w->objects[letter + 1 + i];
+        file->state = told && i == 0 && !o->mail.other_files ? OBJECT_CLEAN : OBJECT_UNSCANNED;
+        worst = object_state_worse(worst, file->state);
+    }
+    if (o->mail.inspected == 0 && o->mail.attachments == 0)
+        worst = said;
+    else if (said != OBJECT_UNSCANNED && (told || said == OBJECT_MALICIOUS || said == OBJECT_UNSCANNABLE))
+        worst = object_state_worse(worst, said);
+    o->state = worst;
+}
+
+static enum object_state state_from(const char *reason) {
+    size_t n = reason ? strcspn(reason, " ") : 0;
+    for (unsigned s = 0; s <= OBJECT_UNSCANNABLE; s++)
+        if (reason && strlen(object_state_text(s)) == n && strncmp(reason, object_state_text(s), n) == 0)
+            return (enum object_state)s;
+    return OBJECT_UNSCANNED;
+}
+
+/* An inspector has spoken, and nobody else can: something worse than what was known at its release closes it again. */
+static void see_verdict(struct reading *r, struct span id) {
+    int at = world_object_at(r->w, id);
+    must(r, at >= 0 && r->phase->inspected, "a verdict that no inspector gave");
+    struct world_object *o = &r->w->objects[at];
+    o->state = state_from(text_of(r, "reason"));
+    if (o->state != o->released_state && object_state_worse(o->state, o->released_state) == o->state)
+        o->released = false;
+}
+
+static void see_let_out(struct reading *r, struct span id) {
+    int at = world_object_at(r->w, id);
+    must(r, at >= 0 && r->phase->released, "somebody released something");
+    r->w->objects[at].released = true;
+    r->w->objects[at].released_state = r->w->objects[at].state;
+}
+
 static void see_received(struct reading *r, struct span id, struct span ticket_id) {
     struct object_id letter, file;
     int object = world_object_at(r->w, id);
@@ -135,6 +178,7 @@ static void see_received(struct reading *r, struct span id, struct span ticket_i
     int ticket = world_ticket_add(r->w, ticket_id, queue);
     unsigned disposition = disposition_from(text_of(r, "reason"));
     set_born(r, object, ticket, disposition);
+    set_found(r, object);
     memcpy(letter.b, id.p, 16);
     for (uint16_t i = 0; i < mail->attachments; i++) {
         MUST(attachment_object_id(&letter, i, &file) == SD_OK);
@@ -180,19 +224,46 @@ static uint32_t verb_of(unsigned facet) {
                                                           : VERB_BIT(OPEN);
 }
 
+static bool is_readable(const struct reading *r, const struct world_object *o) {
+    bool released = o->released || (o->letter >= 0 && r->w->objects[o->letter].released);
+    return o->disposition == DISPOSITION_ACCEPT || o->disposition == DISPOSITION_FLAG || o->disposition == DISPOSITION_REVIEW ||
+           (o->disposition == DISPOSITION_QUARANTINE && released);
+}
+
 /* Is this fit to be opened by anybody? */
 static bool is_fit(const struct reading *r, const struct world_object *o, unsigned facet, bool gated) {
     if (o->is_answer)
         return facet == FACET_HEAD || facet == FACET_TEXT || facet == FACET_SOURCE || facet == FACET_RECEIPT;
-    if (o->disposition != DISPOSITION_ACCEPT && o->disposition != DISPOSITION_FLAG && o->disposition != DISPOSITION_REVIEW)
+    if (!is_readable(r, o))
         return false;
-    bool decided = r->w->tickets[o->ticket].decisions > o->decided_by;
-    bool trusted = !gated || decided || (o->mail.trust == TRUST_VERIFIED && o->disposition != DISPOSITION_REVIEW);
+    bool decided = r->w->tickets[o->ticket].decisions > o->decided_by, good = o->state == OBJECT_CLEAN || o->released;
+    bool accepted = o->disposition == DISPOSITION_ACCEPT || o->disposition == DISPOSITION_FLAG;
+    bool trusted = !gated || decided || o->released || (o->mail.trust == TRUST_VERIFIED && accepted);
+    if (o->is_file && facet == FACET_PREVIEW)
+        return (good || o->state == OBJECT_SUSPICIOUS) && trusted;
     if (o->is_file)
-        return facet == FACET_FILE && o->mail.state == OBJECT_CLEAN && trusted;
+        return facet == FACET_FILE && good && trusted;
     if (facet == FACET_SOURCE)
-        return o->mail.state == OBJECT_CLEAN && (trusted || o->mail.attachments == 0);
-    return facet == FACET_HEAD || facet == FACET_TEXT;
+        return good && (trusted || o->mail.attachments == 0);
+    return facet == FACET_HEAD || facet == FACET_TEXT || facet == FACET_HTML;
+}
+
+/* Which messages, which facets, for as long as it lives. */
+static void check_warrant(const struct reading *r, unsigned warrant, int at, unsigned facet) {
+    const struct world_object *o = &r->w->objects[at];
+    int of = r->w->warrant_object[warrant];
+    if (of >= 0) {
+        must(r, of == at, "a warrant opened another message");
+    } else if (of == WARRANT_OF_PREVIEW) {
+        must(r, o->is_file && (facet == FACET_FILE || facet == FACET_PREVIEW) && is_fit(r, o, FACET_PREVIEW, true),
+             "a warrant for pictures opened what may not be seen");
+    } else {
+        must(r, warrant == WARRANT_EXPORT, "a warrant that is over opened something");
+        must(r,
+             r->w->tickets[o->ticket].queue == QUEUE_SUPPORT && facet != FACET_HTML && facet != FACET_PREVIEW &&
+                 is_fit(r, o, facet, false),
+             "a warrant opened what it does not cover");
+    }
 }
 
 static void see_released(struct reading *r, int actor, struct span id, unsigned facet) {
@@ -206,17 +277,14 @@ static void see_released(struct reading *r, int actor, struct span id, unsigned 
              "somebody opened what they may not");
         must(r, !(r->signed_out >> actor & 1), "somebody opened something after signing out");
         must(r, is_fit(r, o, facet, true), "something was opened that is not fit to be");
-    } else if (r->w->warrant_object[actor - PEOPLE] >= 0) {
-        must(r, r->w->warrant_object[actor - PEOPLE] == at, "a warrant opened another message");
     } else {
-        must(r, actor - PEOPLE == WARRANT_EXPORT, "a warrant that is over opened something");
-        must(r, ticket->queue == QUEUE_SUPPORT && is_fit(r, o, facet, false), "a warrant opened what it does not cover");
+        check_warrant(r, (unsigned)(actor - PEOPLE), at, facet);
     }
     release_of((unsigned)actor, at, facet)->granted++;
 }
 
 static unsigned facet_from(const char *word) {
-    for (unsigned f = FACET_HEAD; f <= FACET_FILE; f++)
+    for (unsigned f = FACET_HEAD; f <= FACET_PREVIEW; f++)
         if (strcmp(word, facet_name((enum facet)f)) == 0)
             return f;
     return 0;
@@ -238,6 +306,10 @@ static void see_granted(struct reading *r, struct span object, struct span ticke
         see_received(r, object, ticket_id);
     else if (says(r, "action", "open"))
         see_released(r, actor, object, facet_from(last_word(text_of(r, "reason"))));
+    else if (says(r, "action", "verdict"))
+        see_verdict(r, object);
+    else if (says(r, "action", "release"))
+        see_let_out(r, object);
     else if (says(r, "action", "list") && objects)
         see_list(r, actor, objects);
     else if (says(r, "action", "redeem")) {

@@ -60,13 +60,14 @@ int world_ticket_add(struct world *w, struct span id, enum world_queue queue) {
 static struct world_object *add_object(struct world *w, const struct rig_mail *mail) {
     MUST(w->object_count < OBJECTS_MAX);
     struct world_object *object = &w->objects[w->object_count++];
-    *object = (struct world_object){.mail = *mail, .ticket = -1};
+    *object = (struct world_object){.mail = *mail, .ticket = -1, .letter = -1};
     heard_learn(w, (int)w->object_count - 1);
     return object;
 }
 
 static void add_letter(struct world *w, const struct rig_mail *mail) {
     struct object_id parent, id;
+    int letter = (int)w->object_count;
     add_object(w, mail);
     memcpy(parent.b, mail->id, 16);
     for (uint16_t i = 0; i < mail->attachments; i++) {
@@ -74,7 +75,9 @@ static void add_letter(struct world *w, const struct rig_mail *mail) {
         MUST(attachment_object_id(&parent, i, &id) == SD_OK);
         memcpy(file.id, id.b, 16);
         rig_file_key(mail, i, file.key);
-        add_object(w, &file)->is_file = true;
+        struct world_object *object = add_object(w, &file);
+        object->is_file = true;
+        object->letter = letter;
     }
 }
 
@@ -82,12 +85,15 @@ const struct rig_mail *world_letter(struct world *w, struct dice *dice) {
     static const uint8_t dispositions[] = {DISPOSITION_ACCEPT, DISPOSITION_ACCEPT, DISPOSITION_FLAG, DISPOSITION_REVIEW,
                                            DISPOSITION_QUARANTINE};
     static const uint8_t states[] = {OBJECT_CLEAN, OBJECT_CLEAN, OBJECT_UNSCANNED, OBJECT_MALICIOUS, OBJECT_ENCRYPTED};
+    static const uint8_t inspected[] = {0, 0, WORLD_INSPECTED, WORLD_INSPECTED, WORLD_INSPECTED + 1, RIG_MAIL_DIGEST};
     struct rig_mail mail = {.queue = world_queues[dice_below(dice, QUEUES)],
                             .from = "anna@customer.example",
                             .disposition = dispositions[dice_below(dice, SD_COUNT(dispositions))],
                             .state = states[dice_below(dice, SD_COUNT(states))],
                             .trust = (uint8_t)dice_below(dice, TRUST_VERIFIED + 1),
-                            .attachments = (uint16_t)dice_below(dice, 3)};
+                            .attachments = (uint16_t)dice_below(dice, 3),
+                            .inspected = inspected[dice_below(dice, SD_COUNT(inspected))],
+                            .other_files = dice_one_in(dice, 3)};
     if (w->object_count + 8 > OBJECTS_MAX / 2 || w->ticket_count + 8 > TICKETS_MAX) {
         const struct world_object *old;
         do
@@ -100,6 +106,13 @@ const struct rig_mail *world_letter(struct world *w, struct dice *dice) {
     size_t at = w->object_count;
     add_letter(w, &mail);
     return &w->objects[at].mail;
+}
+
+void world_preview(struct world *w, const struct keeper_preview_wanted_rep *rep) {
+    if (w->warrant_count >= WARRANTS_MAX / 2) /* those of answers have their place, too */
+        return;
+    w->warrant_object[w->warrant_count] = WARRANT_OF_PREVIEW;
+    memcpy(w->warrants[w->warrant_count++], rep->warrant.p, 16);
 }
 
 void world_answer(struct world *w, const struct keeper_reply_rep *rep, int ticket) {
@@ -216,7 +229,7 @@ static void put_warrant(struct world *w, sqlite3 *db, int64_t expires_ms, int64_
             "INSERT INTO warrant(id,made_ms,expires_ms,revoked_ms,uses,object,purpose,digest,mail_from,recipients,person,"
             "scope_queue) VALUES(?,?,?,?,100000,x'','export',zeroblob(32),'',x'',x'','support')",
             blobs, SD_COUNT(blobs), numbers, SD_COUNT(numbers));
-    w->warrant_object[w->warrant_count++] = -1;
+    w->warrant_object[w->warrant_count++] = WARRANT_OF_QUEUE;
 }
 
 static void put_rows(struct world *w) {
@@ -284,6 +297,25 @@ static void add_letters(struct world *w, struct dice *dice) {
         classify(w, i, i % 8 == 1 ? "confidential" : "special");
 }
 
+/* What an honest inspector found in the letters that are there, and what was released of it. */
+static void find_and_release(struct world *w, struct dice *dice) {
+    static const uint8_t states[] = {OBJECT_CLEAN,     OBJECT_CLEAN,     OBJECT_CLEAN,      OBJECT_SUSPICIOUS,
+                                     OBJECT_MALICIOUS, OBJECT_ENCRYPTED, OBJECT_UNSCANNABLE};
+    for (size_t i = 0; i < w->object_count; i++) {
+        const struct world_object *o = &w->objects[i];
+        struct rig_findings findings = {.stored = &o->mail, .states = {OBJECT_CLEAN}, .count = o->mail.attachments + 1u};
+        for (unsigned part = 1; part < findings.count; part++)
+            findings.states[part] = states[dice_below(dice, SD_COUNT(states))];
+        if (!o->is_file && !o->is_answer && o->mail.attachments && !dice_one_in(dice, 4))
+            rig_tell_findings(&w->p, &findings);
+    }
+    for (size_t i = 0; i < w->object_count; i += 3) {
+        struct keeper_release_req req = {.object = span_of(w->objects[i].mail.id, 16), .reason = SPAN("It was asked for.")};
+        struct keeper_release_rep rep; /* a problem when nothing holds it */
+        MUST(keeper_release_call(w->p.admin, &req, rig_soon(), rig_fresh(&w->p), &rep) == SD_OK);
+    }
+}
+
 static void answer(struct world *w) {
     struct keeper_reply_rep rep;
     static const char message[] = "From: support@example.test\r\nTo: anna@customer.example\r\nDate: Mon, 23 Nov 2026 10:00:00 "
@@ -303,6 +335,8 @@ void world_start(struct world *w) {
     put_sessions(w, db);
     close_db(w, db);
     process_start(&w->p);
+    rig_tell_findings(&w->p,
+                      &(struct rig_findings){.inspected = WORLD_INSPECTED, .states = {OBJECT_CLEAN, OBJECT_CLEAN}, .count = 2});
 }
 
 static void read_keys(struct world *w) {
@@ -331,6 +365,7 @@ void world_make(struct world *w, const char *program, uint64_t seed) {
     world_start(w);
     read_keys(w);
     add_letters(w, &dice);
+    find_and_release(w, &dice);
     answer(w);
     process_stop(&w->p);
 }

@@ -164,13 +164,14 @@ void process_start(struct process *p) {
     MUST(control_go_call(p->control, &(struct control_go_req){}, rig_soon(), &msg, &rep) == SD_OK);
     p->desk = process_client(p, PEER_DESK);
     p->courier = process_client(p, PEER_COURIER);
+    p->inspect = process_client(p, PEER_INSPECT);
     p->admin = ipc_client_new("keeper");
     MUST(p->admin != NULL);
     ipc_client_attach(p->admin, admin_socket(p));
 }
 
 static void ended(struct process *p) {
-    struct ipc_client **clients[] = {&p->control, &p->edge, &p->clerk, &p->desk, &p->courier, &p->admin};
+    struct ipc_client **clients[] = {&p->control, &p->edge, &p->clerk, &p->desk, &p->courier, &p->admin, &p->inspect};
     ipc_msg_free(&p->msg);
     for (size_t i = 0; i < SD_COUNT(clients); i++)
         ipc_client_free(clients[i]);
@@ -246,26 +247,34 @@ void rig_file_key(const struct rig_mail *mail, uint16_t index, uint8_t ret[32]) 
 }
 
 static void put_card(const struct rig_mail *mail, struct ipc_out *card) {
-    static const uint8_t digest[32] = {9}, none[32];
-    uint8_t file_key[32];
+    static const uint8_t none[32];
+    uint8_t file_key[32], digest[32] = {RIG_MAIL_DIGEST}, inspected[32] = {mail->inspected};
     struct buf keys SD_CLEANUP(buf_free) = buf_new(8192), digests SD_CLEANUP(buf_free) = buf_new(8192);
-    struct cards_adoption_v2 c = {.object_key = span_of(mail->key, 32),
+    struct cards_adoption_v3 c = {.object_key = span_of(mail->key, 32),
                                   .source_digest = span_of(digest, 32),
                                   .from_address = span_cstr(mail->from),
-                                  .message_id_hash = span_of(none, 32)};
+                                  .message_id_hash = span_of(none, 32),
+                                  .letter_digest = span_of(inspected, 32)};
+    uint8_t file_digest[32] = {mail->other_files ? RIG_OTHER_DIGEST : RIG_MAIL_DIGEST};
     for (uint16_t i = 0; i < mail->attachments; i++) {
         rig_file_key(mail, i, file_key);
         ipc_list_add(&c.attachment_keys, &keys, span_of(file_key, 32));
-        ipc_list_add(&c.attachment_digests, &digests, span_of(digest, 32));
+        ipc_list_add(&c.attachment_digests, &digests, span_of(file_digest, 32));
     }
-    MUST(cards_adoption_v2_encode(card, &c) == SD_OK);
+    struct cards_adoption_v2 before = {.object_key = c.object_key,
+                                       .attachment_keys = c.attachment_keys,
+                                       .source_digest = c.source_digest,
+                                       .attachment_digests = c.attachment_digests,
+                                       .from_address = c.from_address,
+                                       .message_id_hash = c.message_id_hash};
+    MUST((mail->inspected ? cards_adoption_v3_encode(card, &c) : cards_adoption_v2_encode(card, &before)) == SD_OK);
 }
 
 void rig_put_mail(const struct rig_intake *intake, const struct rig_mail *mail, struct ipc_list *list, struct buf *raw) {
     struct ipc_out header SD_CLEANUP(ipc_out_free) = ipc_card_new(1024), card SD_CLEANUP(ipc_out_free) = ipc_card_new(65536);
     struct ipc_out adopt SD_CLEANUP(ipc_out_free) = ipc_card_new(70000);
     struct buf sealed SD_CLEANUP(buf_free) = buf_new(65536);
-    struct cards_intake_header_v1 h = {.version = 2,
+    struct cards_intake_header_v1 h = {.version = mail->inspected ? 3 : 2,
                                        .object = span_of(mail->id, 16),
                                        .key_id = span_of(intake->id, 16),
                                        .queue = span_cstr(mail->queue),
@@ -295,4 +304,27 @@ void rig_adopt_mail(struct process *p, const struct rig_intake *intake, const st
     MUST(ipc_list_next(&iter, &item) && cards_adopted_v1_decode(item, NULL, &adopted) == SD_OK);
     MUST(adopted.outcome != 0); /* ADOPT_REFUSED */
     memcpy(ret_ticket, adopted.ticket.p, 16);
+}
+
+/* ---- what was found in them ---- */
+
+static void put_finding(uint8_t first, uint8_t state, struct ipc_list *list, struct buf *raw) {
+    uint8_t digest[32] = {first};
+    struct ipc_out card SD_CLEANUP(ipc_out_free) = ipc_card_new(256);
+    MUST(cards_verdict_v1_encode(&card, &(struct cards_verdict_v1){.digest = span_of(digest, 32), .state = state}) == SD_OK);
+    ipc_list_add(list, raw, buf_span(&card.body));
+}
+
+void rig_tell_findings(struct process *p, const struct rig_findings *findings) {
+    static const uint8_t at_the_door[16];
+    const struct rig_mail *mail = findings->stored;
+    uint8_t letter[32] = {mail ? RIG_MAIL_DIGEST : findings->inspected};
+    struct buf raw SD_CLEANUP(buf_free) = buf_new(4096);
+    struct keeper_verdict_req req = {
+        .object = span_of(mail ? mail->id : at_the_door, 16), .letter = span_of(letter, 32), .engine = SPAN("Honest 1")};
+    struct keeper_verdict_rep rep;
+    for (unsigned i = 0; i < findings->count; i++)
+        put_finding(i ? (mail && mail->other_files ? RIG_OTHER_DIGEST : RIG_MAIL_DIGEST) : letter[0], findings->states[i],
+                    &req.verdicts, &raw);
+    MUST(keeper_verdict_call(p->inspect, &req, rig_soon(), rig_fresh(p), &rep) == SD_OK);
 }

@@ -24,7 +24,7 @@ struct process {
     char dir[80];         /* the data directory: keeper/ is in it */
     pid_t pid;            /* 0: not running */
     int inspector;        /* the other end of inspect0, whom the keeper asks; -1: none */
-    struct ipc_client *control, *edge, *clerk, *desk, *courier, *admin;
+    struct ipc_client *control, *edge, *clerk, *desk, *courier, *admin, *inspect;
     struct ipc_msg *msg; /* the last reply that was asked for with rig_msg() */
 };
 
@@ -58,11 +58,26 @@ struct rig_mail {
     const char *queue, *from;
     uint8_t disposition, state, trust;
     uint16_t attachments;
+    uint8_t inspected; /* the first byte of what the inspector's verdict is known by; 0: a card of before, which does not say */
+    bool other_files;  /* not those that the verdict was about */
 };
+#define RIG_MAIL_DIGEST 9   /* the first byte of the digests of sources and attachments, before zeros */
+#define RIG_OTHER_DIGEST 10 /* of other files */
 void rig_file_key(const struct rig_mail *mail, uint16_t index, uint8_t ret[32]); /* of its attachment */
 /* One item of keeper.adopt's list. */
 void rig_put_mail(const struct rig_intake *intake, const struct rig_mail *mail, struct ipc_list *list, struct buf *raw);
 /* Adopts one, and says which ticket it went to. */
 void rig_adopt_mail(struct process *p, const struct rig_intake *intake, const struct rig_mail *mail, uint8_t ret_ticket[16]);
+/*
+ * What an inspector says, over its own channel: of an adopted letter, or, `stored` NULL, of one at the door that is known by
+ * `inspected`. States: of the letter itself, then of each attachment.
+ */
+struct rig_findings {
+    const struct rig_mail *stored;
+    uint8_t inspected;
+    uint8_t states[4];
+    unsigned count;
+};
+void rig_tell_findings(struct process *p, const struct rig_findings *findings);
 
 #endif

@@ -685,7 +685,7 @@ static const struct {
     {"verdict", verdict_again, SD_OK, "system", "verdict", "granted", "suspicious"},
     {"verdict", verdict_other, SD_ERR_DENIED, "system", "verdict", "refused", "digest"},
     {"verdict", verdict_door, SD_OK, NULL, NULL, NULL, NULL},
-    {"scanner", scanner_up, SD_OK, "system", "scanner", "granted", "up ClamAV 1/2/3"},
+    {"scanner", scanner_up, SD_OK, "system", "scanner", "granted", "up epoch 1"},
     {"scanner", scanner_up, SD_OK, NULL, NULL, NULL, NULL},
     {"scan_due", scan_due, SD_OK, NULL, NULL, NULL, NULL},
     {"scanner", scanner_down, SD_OK, "system", "scanner", "failed", "down"},

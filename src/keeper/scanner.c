@@ -1,8 +1,7 @@
 #include "keeper/scanner.h"
-#include "core/log.h"
 #include "keeper/verdict.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define MINUTE_MS (INT64_C(60) * 1000)
 #define DAY_MS (24 * 60 * MINUTE_MS)
@@ -33,14 +32,19 @@ static bool may_begin_epoch(struct keeper *k) {
     return k->scanner.epochs++ < EPOCHS_A_DAY;
 }
 
-static enum sd_err begin_epoch(struct keeper *k, struct span engine) {
+static enum sd_err begin_epoch(struct keeper *k, struct span engine, int64_t *ret) {
     struct query q = db_query(k->db, SQL_EPOCH_ADD);
     query_text(&q, engine);
     query_int(&q, k->spec.now_ms());
     enum sd_err err = query_run(&q);
     if (err == SD_OK)
-        log_info("keeper.scanner", "epoch=%lld", (long long)db_last_id(k->db));
+        *ret = db_last_id(k->db);
     return err;
+}
+
+struct span epoch_text(int64_t epoch, struct epoch_word *word) {
+    int n = epoch ? snprintf(word->text, sizeof word->text, "epoch %lld", (long long)epoch) : 0;
+    return span_of(word->text, (size_t)n);
 }
 
 /* ---- how it is ---- */
@@ -76,15 +80,15 @@ static bool is_news(struct keeper *k, bool *ret_up) {
     return news;
 }
 
-static enum sd_err answer_news(struct keeper *k, struct ipc_call *call, const struct keeper_scanner_req *req, bool up,
-                               bool news) {
+static enum sd_err answer_news(struct keeper *k, struct ipc_call *call, int64_t epoch, bool up, bool news) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
+    struct epoch_word word;
     struct leaf leaf = {.actor = ACTOR_SYSTEM,
                         .action = "scanner",
                         .object = "scanner",
                         .outcome = up ? OUTCOME_GRANTED : OUTCOME_FAILED,
                         .reason = up ? "up" : "down",
-                        .detail = req->engine};
+                        .detail = up ? epoch_text(epoch, &word) : SPAN_NONE};
     if (!news) {
         keeper_scanner_reply(call, &(struct keeper_scanner_rep){});
         return SD_OK;
@@ -104,9 +108,9 @@ enum sd_err keeper_on_scanner(void *ctx, struct ipc_call *call, const struct kee
     enum sd_err err = req->engine.n ? epoch_of(k, req->engine, &epoch) : SD_OK;
     bool begins = err == SD_OK && req->engine.n && epoch == 0 && may_begin_epoch(k);
     if (begins)
-        err = begin_epoch(k, req->engine);
+        err = begin_epoch(k, req->engine, &epoch);
     if (err)
         return err;
     bool news = is_news(k, &up);
-    return answer_news(k, call, req, up, news || (begins && up));
+    return answer_news(k, call, epoch, up, news || (begins && up));
 }

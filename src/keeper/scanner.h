@@ -12,6 +12,12 @@ enum sd_err epoch_of(struct keeper *k, struct span engine, int64_t *ret) SD_MUST
 /* The newest; 0: there is none yet. */
 enum sd_err epoch_newest(struct keeper *k, int64_t *ret) SD_MUST_CHECK;
 
+/* "epoch 3", or nothing: what the log says. What an inspector calls its engine stands in rows alone. */
+struct epoch_word {
+    char text[32];
+};
+struct span epoch_text(int64_t epoch, struct epoch_word *word);
+
 enum scanner_standing { SCANNER_UNKNOWN = 0, SCANNER_NONE = 1, SCANNER_DOWN = 2, SCANNER_UP = 3 };
 /* Up when one inspector reaches it; none when it is configured for none of them. */
 enum scanner_standing scanner_standing(const struct keeper *k);

@@ -100,10 +100,11 @@ static enum sd_err changed(struct applying *a, struct span id, const struct obje
         err = incident_open(a->k, &incident, &a->incident.number);
         a->incidents += err == SD_OK;
     }
+    struct epoch_word word;
     struct leaf leaf = leaf_of(a, id, row);
     leaf.outcome = OUTCOME_GRANTED;
     leaf.reason = object_state_text(state);
-    leaf.detail = a->req->engine;
+    leaf.detail = epoch_text(a->epoch, &word);
     if (err == SD_OK)
         records_add_changed(a->records, &leaf);
     return err ? err : a->records->err;
