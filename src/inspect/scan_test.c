@@ -4,6 +4,7 @@
 #include "inspect/test_rig.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -131,6 +132,36 @@ static void a_scanner_that_dies_leaves_letters_unscanned(void **state) {
     wait_until_up(&rig, true);
     judge_by(&rig, &again);
     assert_int_equal(again.rep.state, OBJECT_CLEAN);
+}
+
+/* It takes connections and files, and says nothing: letters wait for as long as the settings say, and no longer when that is
+ * known. */
+static void a_scanner_that_hangs_is_not_waited_for_twice(void **state) {
+    (void)state;
+    struct rig hung;
+    char lines[512];
+    struct judged first SD_CLEANUP(judged_free) = letter_begin();
+    struct judged second SD_CLEANUP(judged_free) = letter_begin();
+    struct judged third SD_CLEANUP(judged_free) = letter_begin();
+    (void)snprintf(lines, sizeof lines, "scan.clamd=%s\nscan.timeout_seconds=1\n", clamd.endpoint);
+    rig_start_scanning(&hung, ZONE, lines);
+    rig_watch_scanner(&hung);
+    wait_until_up(&hung, true);
+    assert_int_equal(kill(clamd.pid, SIGSTOP), 0);
+    int64_t since_ns = clock_mono_ns();
+    attach(&first, "a.txt", SPAN("x"));
+    judge_by(&hung, &first);
+    assert_int_equal(first.rep.state, OBJECT_UNSCANNED);
+    assert_true(clock_mono_ns() - since_ns < INT64_C(4000000000));
+    wait_until_up(&hung, false);
+    since_ns = clock_mono_ns();
+    judge_by(&hung, &second);
+    assert_int_equal(second.rep.state, OBJECT_UNSCANNED);
+    assert_true(clock_mono_ns() - since_ns < INT64_C(900000000));
+    assert_int_equal(kill(clamd.pid, SIGCONT), 0);
+    wait_until_up(&hung, true);
+    judge_by(&hung, &third);
+    assert_int_equal(third.rep.state, OBJECT_CLEAN);
 }
 
 static void while_it_is_down_letters_with_attachments_can_be_put_off(void **state) {
@@ -353,6 +384,7 @@ int main(void) {
         WITH_CLAMD(ambiguity_is_a_finding),
         cmocka_unit_test(a_file_that_never_ends_is_unscannable),
         WITH_CLAMD(a_scanner_that_dies_leaves_letters_unscanned),
+        WITH_CLAMD(a_scanner_that_hangs_is_not_waited_for_twice),
         cmocka_unit_test(while_it_is_down_letters_with_attachments_can_be_put_off),
         WITH_CLAMD(a_virus_is_refused_only_to_the_verified),
         cmocka_unit_test(without_a_scanner_attachments_are_unscanned),
