@@ -113,7 +113,7 @@ static enum sd_err look(struct inspector *in, int letter, const struct letter_pa
                         struct letter_found *found) {
     int answer = -1;
     bool has_files = parts->count > 0;
-    enum sd_err err = has_files && !in->files ? SD_ERR_UNAVAILABLE : SD_OK;
+    enum sd_err err = has_files && !in->files ? SD_ERR_UNSUPPORTED : SD_OK;
     if (err == SD_OK && has_files)
         err = spawner_begin(in->files, letter, &answer);
     if (err)

@@ -37,7 +37,8 @@ struct letter_parts {
     mail_ambiguities ambiguities;
 };
 
-/* Errors are ours only, and then nothing is known of the letter. */
+/* Errors are ours only, and then nothing is known of the letter. SD_ERR_UNSUPPORTED: nobody is here who looks into attachments.
+ */
 enum sd_err found_look(struct inspector *in, const struct letter_parts *parts, struct deadline deadline,
                        struct letter_found *ret) SD_MUST_CHECK;
 

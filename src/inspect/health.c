@@ -10,6 +10,7 @@
 #define UP_MS 60000  /* between two questions while it answers */
 #define DOWN_MS 1000 /* while it does not */
 #define TELL_MS 5000
+#define TELL_AGAIN_MS 5000 /* a keeper that is locked, or not there yet */
 #define OLD_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
 
 #define SENTENCE_DOWN "The virus scanner does not answer: attachments stay closed."
@@ -51,7 +52,7 @@ static bool take_in(struct health *h, const struct sight *s) {
     return changed;
 }
 
-static void tell_keeper(struct health *h) {
+static enum sd_err tell_keeper(struct health *h) {
     struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
     struct keeper_scanner_rep rep;
     char engine[ENGINE_BYTES + 1];
@@ -65,7 +66,8 @@ static void tell_keeper(struct health *h) {
     pthread_mutex_unlock(&h->lock);
     enum sd_err err = keeper_scanner_call(h->keeper, &req, deadline_in_ms(TELL_MS), &msg, &rep);
     if (err)
-        log_info("inspect.scanner", "keeper=%s", sd_err_name(err)); /* it is told again in a minute */
+        log_info("inspect.scanner", "keeper=%s", sd_err_name(err));
+    return err;
 }
 
 bool health_ask(struct health *h) {
@@ -79,10 +81,12 @@ bool health_ask(struct health *h) {
     return changed;
 }
 
-/* Until the next question is due, or a scan failed. */
-static void wait_for_next(struct health *h) {
+/* Until the next question is due, somebody is to be told, or a scan failed. */
+static void wait_for_next(struct health *h, struct deadline tell) {
     pthread_mutex_lock(&h->lock);
     struct deadline next = deadline_in_ms(h->scanner.ops && !h->up ? DOWN_MS : UP_MS);
+    if (h->keeper)
+        next = deadline_sooner(next, tell);
     struct timespec until = {next.at_ns / 1000000000, next.at_ns % 1000000000};
     while (!h->doubted && !deadline_passed(next))
         (void)pthread_cond_timedwait(&h->wake, &h->lock, &until);
@@ -95,10 +99,10 @@ void *health_run(void *arg) {
     for (;;) {
         bool changed = health_ask(h);
         if (h->keeper && (changed || deadline_passed(tell))) {
-            tell_keeper(h);
-            tell = deadline_in_ms(UP_MS);
+            enum sd_err err = tell_keeper(h);
+            tell = deadline_in_ms(err ? TELL_AGAIN_MS : UP_MS);
         }
-        wait_for_next(h);
+        wait_for_next(h, tell);
     }
     return NULL;
 }

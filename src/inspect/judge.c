@@ -98,10 +98,10 @@ static enum sd_err look_into(struct inspector *in, struct deadline deadline, str
     parts->ambiguities = w->judgement.ambiguities;
     facets_parts(&w->facets, parts);
     enum sd_err err = found_look(in, parts, deadline, found);
-    if (err) {
+    if (err && err != SD_ERR_UNSUPPORTED)
         log_error("inspect.look", "error=%s", sd_err_name(err));
+    if (err)
         return SD_OK;
-    }
     w->found = found;
     dispose(in, found, &w->judgement);
     return SD_OK;
@@ -145,7 +145,7 @@ static void tell(const struct inspector *in, const struct ipc_call *call, const 
         return;
     enum sd_err err = found_tell(in, at_the_door, w->found);
     if (err)
-        log_warn("inspect.tell", "error=%s", sd_err_name(err)); /* it counts as not scanned, and is looked into again */
+        log_info("inspect.tell", "error=%s", sd_err_name(err)); /* it counts as not scanned, and is looked into again */
 }
 
 static enum sd_err judge_sender(struct inspector *in, const struct inspect_judge_req *req, const struct auth_envelope *envelope,

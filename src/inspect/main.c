@@ -29,6 +29,8 @@ static size_t early_count;
 static void *serve(void *arg) {
     struct ipc_conn *conn = arg;
     enum sd_err err = SD_OK;
+    if (ipc_conn_peer(conn) == PEER_CLERK) /* what is looked into again can wait for what is at the door */
+        role_thread_gives_way();
     while (err == SD_OK) {
         err = ipc_serve_one(conn, inspect_ops, SD_COUNT(inspect_ops), 1, &inspector, deadline_in_ms(60 * 60 * 1000));
         if (err == SD_ERR_TIMEOUT)

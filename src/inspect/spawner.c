@@ -119,6 +119,7 @@ static struct deadline kill_late(struct spawning *s) {
 /* It must not have what belongs to the others: their answers. */
 static _Noreturn void be_child(struct spawning *s, const int job[2]) {
     (void)close(s->fd);
+    (void)close(STDERR_FILENO); /* what one that was taken over says must not stand in our log */
     for (size_t i = 0; i < CHILDREN_MAX; i++)
         if (s->children[i].pid)
             (void)close(s->children[i].answer);
@@ -164,6 +165,7 @@ static enum sd_err prepare(struct spawning *s, sigset_t *open) {
     sigset_t child;
     (void)sigemptyset(&child);
     (void)sigaddset(&child, SIGCHLD);
+    (void)signal(SIGPIPE, SIG_IGN);
     enum sd_err err = sigaction(SIGCHLD, &action, NULL) == 0 && sigprocmask(SIG_BLOCK, &child, open) == 0 ? SD_OK : SD_ERR_IO;
     err = err ? err : s->spec->load ? s->spec->load(&s->loaded) : SD_OK;
     err = err ? err : sandbox_filter_make(&s->filter);
