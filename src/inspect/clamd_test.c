@@ -82,7 +82,7 @@ static bool answer(int fd, unsigned id) {
         say_line(fd, "fd[9]: OK (%u)", id);
         return true;
     case SAYS_TWO:
-        say(fd, "1: fd[9]: OK\0002: fd[9]: OK\0", 28);
+        say(fd, "1: fd[9]: OK\0002: fd[9]: OK", 26);
         return true;
     case NEVER_ENDS:
         say(fd, endless, sizeof endless);

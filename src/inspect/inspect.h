@@ -51,6 +51,8 @@ enum sd_err policy_read(const struct config *config, struct arena *arena, struct
 /* settings.c: what the section scan says; makes the processes aside. In prepare(). files: load and judge. SD_ERR_CONFIG after
  * having said what cannot be. */
 enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const struct spawner_spec *files) SD_MUST_CHECK;
+/* For tests, when no thread uses it any more. */
+void scan_end(struct inspector *in);
 /* A process aside is gone: nothing can be looked into any more. */
 bool scan_crippled(const struct inspector *in);
 

@@ -194,7 +194,8 @@ static void learned(bool spam, struct span source, char problem[257]) {
     struct ipc_msg *answer SD_CLEANUP(ipc_msg_free) = NULL;
     struct inspect_learn_rep rep;
     assert_int_equal(rig_learn(&rig, spam, source, &answer, &rep), SD_OK);
-    memcpy(problem, rep.problem.p, rep.problem.n);
+    if (rep.problem.n)
+        memcpy(problem, rep.problem.p, rep.problem.n);
     problem[rep.problem.n] = 0;
 }
 

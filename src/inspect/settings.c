@@ -69,7 +69,7 @@ static enum sd_err watch_signatures(struct inspector *in, uint32_t uid, uint32_t
 }
 
 static enum sd_err use_clamd(struct inspector *in, const struct places *places) {
-    struct clamd *clamd = NULL; /* for life */
+    struct clamd *clamd = NULL;
     int64_t connections = config_int(in->config, "scan.connections");
     if (places->clamd == CONNECTOR_ENDPOINTS_MAX)
         return SD_OK;
@@ -133,6 +133,16 @@ enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const
     if (err == SD_OK && in->health.scanner.ops)
         err = watch_signatures(in, uid, gid);
     return err;
+}
+
+void scan_end(struct inspector *in) {
+    struct clamd *clamd = in->health.scanner.self;
+    clamd_free(&clamd);
+    in->health.scanner = (struct scanner){0};
+    signatures_free(&in->health.signatures);
+    spawner_free(&in->files);
+    connector_free(&in->connector);
+    secret_free(&in->rspamd.password);
 }
 
 bool scan_crippled(const struct inspector *in) {

@@ -65,6 +65,12 @@ void rig_start(struct rig *rig, const char *zone) {
 
 /* ---- the keeper ---- */
 
+static void take_text(char *to, struct span text) {
+    if (text.n)
+        memcpy(to, text.p, text.n);
+    to[text.n] = 0;
+}
+
 static void take_found(struct rig_keeper *k, struct ipc_list list) {
     struct ipc_list_iter iter = ipc_list_start(list);
     struct span item;
@@ -74,15 +80,10 @@ static void take_found(struct rig_keeper *k, struct ipc_list list) {
         must(cards_verdict_v1_decode(item, NULL, &v) == SD_OK && k->count < RIG_VERDICTS_MAX);
         memset(&k->found[k->count], 0, sizeof k->found[0]);
         memcpy(k->found[k->count].digest, v.digest.p, 32);
-        memcpy(k->found[k->count].signature, v.signature.p, v.signature.n);
+        take_text(k->found[k->count].signature, v.signature);
         k->found[k->count].state = v.state;
         k->found[k->count++].findings = v.findings;
     }
-}
-
-static void take_text(char *to, struct span text) {
-    memcpy(to, text.p, text.n);
-    to[text.n] = 0;
 }
 
 static enum sd_err on_verdict(void *ctx, struct ipc_call *call) {
@@ -201,6 +202,7 @@ void rig_watch_scanner(struct rig *rig) {
 
 /* A keeper's memory stays: its threads may still be about to look at it. */
 void rig_stop(struct rig *rig) {
+    scan_end(&rig->inspector);
     dns_script_free(&rig->script);
     arena_free(&rig->inspector.policy_arena);
     config_free(&rig->config);
