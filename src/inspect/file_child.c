@@ -35,7 +35,8 @@ static struct span declared_type(const struct mail_part *part) {
 static enum sd_err look_into(void *ctx, const struct attachment *attachment) {
     struct child *child = ctx;
     const struct mail_part *part = attachment->part;
-    const struct files_subject subject = {.content = attachment->content, .name = part->name, .type = declared_type(part)};
+    const struct files_subject subject = {
+        .content = attachment->content, .name = part->name, .other_name = part->other_name, .type = declared_type(part)};
     uint64_t findings = 0;
     enum sd_err err = child->spec->judge(child->loaded, &child->budget, &subject, &findings);
     if (err == SD_OK)

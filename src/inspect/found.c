@@ -17,7 +17,9 @@ static const mail_ambiguities other_attachments =
     BIT(HEADER_EMPTY_FOLD) | BIT(CTYPE_REPEATED) | BIT(CTE_REPEATED) | BIT(CTE_UNKNOWN) | BIT(CTE_ON_MULTIPART) |
     BIT(DISPOSITION_REPEATED) | BIT(BOUNDARY_MISSING) | BIT(BOUNDARY_SYNTAX) | BIT(BOUNDARY_REPEATED) | BIT(BOUNDARY_LINE) |
     BIT(BOUNDARY_AFTER_END) | BIT(BOUNDARY_PREFIX) | BIT(MULTIPART_EMPTY) | BIT(PARTS_TOO_MANY) | BIT(PARTS_TOO_DEEP) |
-    BIT(BASE64_AFTER_END) | BIT(PARTIAL) | BIT(UUENCODE);
+    BIT(BASE64_AFTER_END) | BIT(BASE64_JUNK) | BIT(FILE_DIRTY) | BIT(FILE_IN_TEXT) | BIT(MIME_SYNTAX) | BIT(MIME_LONG_LINE) |
+    BIT(BODY_NUL) | BIT(PARTIAL);
+static const mail_ambiguities other_names = BIT(NAME_REPEATED) | BIT(NAME_SYNTAX);
 
 /* ---- structure ---- */
 
@@ -25,7 +27,7 @@ static void note_ambiguities(const struct letter_parts *parts, struct letter_fou
     uint64_t all = 0, files = 0;
     if (parts->ambiguities & other_attachments)
         all |= FINDING_BIT(AMBIGUOUS);
-    if (parts->ambiguities & BIT(NAME_REPEATED))
+    if (parts->ambiguities & other_names)
         files |= FINDING_BIT(NAME_SEVERAL);
     found->letter.findings |= all;
     for (size_t i = 0; i < found->count; i++)
