@@ -12,6 +12,7 @@
 #define KEEPER_MS 4000
 #define STORE_MS 4000
 #define LEARN_MS 60000
+#define NOT_LEARNED_SAID 3 /* one letter may just be too short to learn from */
 #define ARENA_BYTES ((size_t)16 * 1024)
 
 struct learner {
@@ -21,6 +22,7 @@ struct learner {
     bool begun;
     struct policy policy;
     struct worker worker;
+    unsigned not_learned; /* lessons one after another */
     _Atomic(const char *) problem;
 };
 
@@ -90,8 +92,10 @@ static enum sd_err show_to_filter(struct learner *l, bool spam, struct span sour
     enum sd_err err = inspect_learn_call(l->spec.inspect, &req, deadline_in_ms(LEARN_MS), &msg, &rep);
     if (err)
         return err;
-    bool learned = rep.problem.n == 0; /* the inspector's log says why not */
-    atomic_store(&l->problem, learned ? NULL : "The spam filter (scan.rspamd_controller) did not learn what people decided.");
+    l->not_learned = rep.problem.n ? l->not_learned + 1 : 0; /* the inspector's log says why */
+    atomic_store(&l->problem, l->not_learned < NOT_LEARNED_SAID
+                                  ? NULL
+                                  : "The spam filter (scan.rspamd_controller) did not learn what people decided.");
     return SD_OK;
 }
 

@@ -122,12 +122,17 @@ static void waits_for_who_is_away(SD_UNUSED void **state) {
     inspector.status = SD_OK;
     inspector.problem = "The password is wrong.";
     assert_int_equal(learner_step(learner), 0);
-    assert_non_null(strstr(learner_problem(learner), "scan.rspamd_controller"));
-    inspector.problem = "";
+    assert_null(learner_problem(learner)); /* of one letter nobody is told */
     decide(2, TICKET_SPAM);
     assert_int_equal(learner_step(learner), 0);
+    decide(3, TICKET_SPAM);
+    assert_int_equal(learner_step(learner), 0);
+    assert_non_null(strstr(learner_problem(learner), "scan.rspamd_controller"));
+    inspector.problem = "";
+    decide(2, TICKET_OPEN);
+    assert_int_equal(learner_step(learner), 0);
     assert_null(learner_problem(learner));
-    assert_int_equal(inspector.asked, 3);
+    assert_int_equal(inspector.asked, 5);
 }
 
 static void switched_off_by_policy(SD_UNUSED void **state) {

@@ -159,10 +159,12 @@ enum sd_err rspamd_collect(struct rspamd *rspamd, int fd, struct deadline deadli
 
 /* ---- learning ---- */
 
-static const char *problem_of(enum sd_err err, unsigned status) {
+/* What it knows already is learned; versions before 3.5 answer that with 404, as if there were nothing there. */
+static const char *problem_of(enum sd_err err, unsigned status, struct span body) {
     if (err)
         return "The spam filter does not answer (scan.rspamd_controller).";
-    if (status == 200 || status == 208)
+    bool known = status == 404 && span_search(body, SPAN("already learned")) < body.n;
+    if (status == 200 || status == 208 || known)
         return "";
     if (status == 204)
         return "The spam filter did not learn it: it knows it, it is too short, or there is nowhere to keep what is learned.";
@@ -186,7 +188,7 @@ void rspamd_learn(struct rspamd *rspamd, bool spam, struct span letter, struct d
     err = err ? err : http_send(fd, spam ? "/learnspam" : "/learnham", buf_span(&fields), letter, deadline);
     err = err ? err : http_receive(fd, deadline, &status, &body);
     close_fd(&fd);
-    *ret_problem = problem_of(err, status);
+    *ret_problem = problem_of(err, status, buf_span(&body));
     if (**ret_problem)
         log_warn("inspect.learn", "status=%u error=%s", status, sd_err_name(err));
 }

@@ -177,7 +177,7 @@ group "tests" {{ symbols {{ "TEST_WORD" {{ weight = 7.0; }} }} }}
 group "statistics" {{ symbols {{ "BAYES_SPAM" {{ weight = 5.1; }} "BAYES_HAM" {{ weight = -3.0; }} }} }}
 regexp {{ "TEST_WORD" {{ re = "/buy cheap pills now/i{{mime}}"; score = 7.0; }} }}
 classifier "bayes" {{
-  tokenizer {{ name = "osb"; }} backend = "sqlite3"; min_tokens = 3; min_learns = 1; learn_condition = false;
+  tokenizer {{ name = "osb"; }} backend = "sqlite3"; cache {{ path = "{f}/learn_cache.sqlite"; }} min_tokens = 3; min_learns = 1; learn_condition = false;
   statfile {{ symbol = "BAYES_HAM"; path = "{f}/ham.sqlite"; spam = false; }}
   statfile {{ symbol = "BAYES_SPAM"; path = "{f}/spam.sqlite"; spam = true; }}
 }}
