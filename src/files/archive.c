@@ -114,8 +114,7 @@ static bool read_content(struct unpacking *u, struct archive *a, struct buf *to)
         if (buf_err(to) != SD_OK)
             break;
     }
-    if (buf_err(to) == SD_ERR_NOMEM)
-        judge_fail(u->judge, SD_ERR_NOMEM);
+    unpacking_failed(u, to);
     if (status < ARCHIVE_OK && is_encrypted_error(a)) {
         judge_found(u->judge, FINDING_BIT(ENCRYPTED_ENTRY));
         return true;

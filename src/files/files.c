@@ -186,11 +186,11 @@ static void judge_mismatch(struct judge *j, const struct said *said, enum format
 static void judge_text(struct judge *j, const struct said *said, enum format format, struct span content) {
     bool page = format_class(format) == FORMAT_CLASS_PAGE;
     bool plain = says(said, PROMISE_TEXT) && !says(said, PROMISE_PAGE);
-    bool part = j->in_office && format == FORMAT_XML; /* no browser shows it */
+    bool part = j->in_office && format != FORMAT_HTML; /* no browser shows it */
     bool dull = format == FORMAT_XML && !xml_is_page(content);
     if (!part && !dull && (says(said, PROMISE_PAGE) || (page && !plain)))
         page_judge(j, content);
-    if (!part && (format == FORMAT_XML || (page && !plain) || span_istarts(content, SPAN("<?xml"))))
+    if (!part && (format == FORMAT_XML || says(said, PROMISE_PAGE) || (page && !plain)))
         xml_judge(j, content);
     if (format == FORMAT_SYLK)
         sheet_judge_sylk(j, content);

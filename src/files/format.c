@@ -308,6 +308,9 @@ enum format format_of(struct span content) {
     return is_mpeg_audio(content) ? FORMAT_MEDIA : FORMAT_UNKNOWN;
 }
 
+/* Control characters that text has none of; the zero is counted apart. */
+#define TEXT_CONTROLS ((1U << '\n') | (1U << '\r') | (1U << '\t') | (1U << '\f') | (1U << 0x1b) | 1U)
+
 bool format_looks_like_text(struct span content) {
     struct span head = span_sub(content, 0, TEXT_SAMPLE_BYTES);
     if (has(head, 0, SPAN("\xff\xfe")) || has(head, 0, SPAN("\xfe\xff")))
@@ -315,8 +318,10 @@ bool format_looks_like_text(struct span content) {
     size_t odd = 0, zero = 0;
     for (size_t i = 0; i < head.n; i++) {
         uint8_t c = head.p[i];
+        if (c >= 0x20)
+            continue;
         zero += c == 0;
-        odd += c < 0x20 && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 0x1b && c != 0;
+        odd += !(TEXT_CONTROLS >> c & 1);
     }
     bool wide = zero > head.n / 3 && zero <= head.n / 2 + 1; /* UTF-16 of Latin text */
     return odd * 50 <= head.n && (zero == 0 || wide);
@@ -476,13 +481,18 @@ static const char *const shortcut_roots[] = {"<libraryDescription", "<searchConn
                                              "<PCSettings",         "<persistedQuery",
                                              "<MMC_ConsoleFile",    "<asmv1:assembly"};
 
+/* XML that Windows acts on, by its elements. */
 static enum format refine_xml(struct span s) {
     struct span head = span_sub(s, 0, TEXT_SAMPLE_BYTES);
-    for (size_t i = 0; i < SD_COUNT(shortcut_roots); i++)
-        if (span_isearch(head, span_cstr(shortcut_roots[i])) < head.n)
-            return FORMAT_SHORTCUT;
-    if (span_search(head, SPAN("<scriptlet")) < head.n || span_search(head, SPAN("<package")) < 2)
-        return FORMAT_SCRIPT;
+    for (size_t at = span_find(head, '<'); at < head.n; at += 1 + span_find(span_from(head, at + 1), '<')) {
+        struct span tag = span_sub(head, at, 32);
+        for (size_t i = 0; i < SD_COUNT(shortcut_roots); i++)
+            if (span_istarts(tag, span_cstr(shortcut_roots[i])))
+                return FORMAT_SHORTCUT;
+        if (span_istarts(tag, SPAN("<scriptlet")) || (at < 2 && span_istarts(tag, SPAN("<package>"))) ||
+            span_istarts(tag, SPAN("<job ")))
+            return FORMAT_SCRIPT;
+    }
     return FORMAT_XML;
 }
 
@@ -495,8 +505,10 @@ enum format format_of_text(struct span content) {
         if (span_istarts(s, span_cstr(text_beginnings[i].text)))
             return text_beginnings[i].format;
     enum format format = of_markup(s);
-    if (format == FORMAT_XML || (format == FORMAT_TEXT && s.n && s.p[0] == '<'))
-        return refine_xml(s) == FORMAT_XML ? format : refine_xml(s);
+    if (format == FORMAT_XML || (format == FORMAT_TEXT && s.n && s.p[0] == '<')) {
+        enum format refined = refine_xml(s);
+        return refined == FORMAT_XML ? format : refined;
+    }
     if (format == FORMAT_TEXT && is_letter(s))
         return FORMAT_MAIL;
     if (format == FORMAT_TEXT && is_pdf_within(content))

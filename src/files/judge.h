@@ -42,6 +42,8 @@ struct unpacking {
 bool unpacking_grew(struct unpacking *u, uint64_t bytes);
 /* How many bytes at most may still come out. */
 uint64_t unpacking_room(const struct unpacking *u);
+/* What went wrong with a buffer that is unpacked into: its maximum is a limit of the file, no memory is ours. */
+void unpacking_failed(struct unpacking *u, const struct buf *to);
 enum inflate_kind { INFLATE_RAW, INFLATE_ZLIB };
 /*
  * Appends what a deflate stream gives. False when it does not end within packed, or a limit was reached (a finding then).

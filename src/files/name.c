@@ -334,11 +334,14 @@ static uint64_t judge_windows(struct span name) {
     return found;
 }
 
+/* What is no UTF-8 (names in archives are often Latin-1) is a character that is nothing. */
 static uint32_t next_character(struct span s, size_t *at) {
     uint8_t first = s.p[(*at)++];
     size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
     uint32_t c = more ? first & (0x3fU >> more) : first;
-    for (; more && *at < s.n && (s.p[*at] & 0xc0) == 0x80; more--)
+    if (first >= 0x80 && !span_is_utf8(span_sub(s, *at - 1, more + 1)))
+        return 0xfffd;
+    for (; more && *at < s.n; more--)
         c = c << 6 | (s.p[(*at)++] & 0x3fU);
     return c;
 }

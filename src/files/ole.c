@@ -3,6 +3,7 @@
 
 #include "files/cfb.h"
 #include "files/judge.h"
+#include "files/ole.h"
 #include "files/vba.h"
 
 #define ARENA_EXTRA ((size_t)16 * 1024 * 1024) /* directory and tables of a small file */
@@ -72,7 +73,7 @@ static struct span cstr_of(struct reader *r) {
     return s;
 }
 
-static void judge_native(struct judge *j, struct span stream) {
+void ole_judge_native(struct judge *j, struct span stream) {
     struct reader r = reader_of(stream);
     judge_found(j, FINDING_BIT(EMBEDDED_OBJECT));
     (void)read_u32(&r);
@@ -109,10 +110,13 @@ static void judge_word(struct judge *j, struct span stream) {
     judge_word_fields(j, stream);
 }
 
+/* Its size, and a stream of zlib's whose end PowerPoint leaves out at times. */
 static void judge_compressed_object(struct judge *j, struct span packed) {
     struct unpacking u = {.judge = j, .packed = packed.n};
     struct buf object SD_CLEANUP(buf_free) = buf_new((size_t)unpacking_room(&u) + 128 * 1024);
-    if (!unpacking_inflate(&u, span_from(packed, 4), INFLATE_ZLIB, &object) && judge_goes_on(j))
+    struct reader r = reader_of(packed);
+    uint32_t size = read_u32(&r);
+    if (!unpacking_inflate(&u, r.rest, INFLATE_ZLIB, &object) && object.n < size && judge_goes_on(j))
         judge_found(j, FINDING_BIT(DAMAGED));
     judge_content(j, SPAN_NONE, buf_span(&object));
 }
@@ -183,7 +187,7 @@ static void judge_stream(struct ole *ole, const struct cfb_entry *e) {
     if (ole->vba)
         judge_module(j, stream);
     if (cfb_is(e, "\x01Ole10Native"))
-        judge_native(j, stream);
+        ole_judge_native(j, stream);
     else if (cfb_is(e, "WordDocument"))
         judge_word(j, stream);
     else if (cfb_is(e, "Workbook") || cfb_is(e, "Book"))

@@ -3,7 +3,8 @@
 
 #include "files/judge.h"
 
-#define CELL_MAX 4096 /* of a cell that is looked at */
+#define CELL_MAX 4096   /* of a line of SYLK that is looked at */
+#define FORMULA_MAX 512 /* from a cell's beginning */
 
 static bool is_word(uint8_t c) {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '.' || c == '-';
@@ -21,33 +22,46 @@ bool sheet_is_dde(struct span formula) {
     return at < formula.n && (at == 0 || !is_word(formula.p[at - 1]));
 }
 
-/* From here to the end of its line: a formula's own commas and semicolons do not end it. */
 static bool is_formula(struct span cell) {
+    cell = span_sub(cell, 0, 16);
     while (cell.n && (cell.p[0] == ' ' || cell.p[0] == '"' || cell.p[0] == '\'' || cell.p[0] == '\t'))
         cell = span_from(cell, 1);
     return cell.n && (cell.p[0] == '=' || cell.p[0] == '+' || cell.p[0] == '-' || cell.p[0] == '@');
 }
 
-static bool line_is_dde(struct span line) {
+/* From a cell's beginning to the end of its line: a formula's own commas and semicolons do not end it. */
+static struct span formula_at(struct span content, size_t at) {
+    struct span rest = span_sub(content, at, FORMULA_MAX);
+    size_t lf = span_find(rest, '\n'), cr = span_find(rest, '\r');
+    return span_sub(rest, 0, lf < cr ? lf : cr);
+}
+
+/* Only where a bar or DDE( stands near, so that long tables of numbers cost their length. */
+static void judge_cells(struct judge *j, struct span content, struct span mark) {
+    size_t next = 0;
     bool start = true;
-    for (size_t i = 0; i < line.n; i++) {
-        if (start && is_formula(span_from(line, i)))
-            return sheet_is_dde(span_from(line, i));
-        start = line.p[i] == ',' || line.p[i] == ';' || line.p[i] == '\t' || line.p[i] == '|';
+    for (size_t i = 0; i < content.n; i++) {
+        if (start && is_formula(span_from(content, i))) {
+            if (next < i)
+                next = i + span_search(span_from(content, i), mark);
+            if (next == content.n)
+                return;
+            if (next - i < FORMULA_MAX && sheet_is_dde(formula_at(content, i))) {
+                judge_found(j, FINDING_BIT(DDE));
+                return;
+            }
+        }
+        uint8_t c = content.p[i];
+        start = c == ',' || c == ';' || c == '\t' || c == '|' || c == '\n' || c == '\r';
+        if (i % 65536 == 0 && !judge_goes_on(j))
+            return;
     }
-    return false;
 }
 
 void sheet_judge_csv(struct judge *j, struct span content) {
-    if (span_find(content, '|') == content.n && span_isearch(content, SPAN("DDE(")) == content.n)
-        return;
-    struct span_split lines = span_split_start(content);
-    struct span line;
-    while (span_split_next(&lines, '\n', &line))
-        if (line_is_dde(span_sub(line, 0, CELL_MAX))) {
-            judge_found(j, FINDING_BIT(DDE));
-            return;
-        }
+    judge_cells(j, content, SPAN("|"));
+    if (span_isearch(content, SPAN("DDE(")) < content.n)
+        judge_cells(j, content, SPAN("("));
 }
 
 /* Macro functions, or a name that runs by itself (NN;NAuto_open). */

@@ -25,12 +25,18 @@ uint64_t unpacking_room(const struct unpacking *u) {
     return left < by_ratio ? left : by_ratio;
 }
 
+void unpacking_failed(struct unpacking *u, const struct buf *to) {
+    if (buf_err(to) == SD_ERR_LIMIT)
+        judge_found(u->judge, FINDING_BIT(LIMIT_SIZE));
+    else if (buf_err(to) != SD_OK)
+        judge_fail(u->judge, buf_err(to));
+}
+
 /* One step: fills what is free of `to`. Z_OK, Z_STREAM_END, or that it is over. */
 static int inflate_step(struct unpacking *u, z_stream *z, struct buf *to) {
     uint8_t *p = buf_reserve(to, STEP_BYTES);
     if (!p) {
-        if (buf_err(to) == SD_ERR_NOMEM)
-            judge_fail(u->judge, SD_ERR_NOMEM);
+        unpacking_failed(u, to);
         return Z_BUF_ERROR;
     }
     z->next_out = p;
