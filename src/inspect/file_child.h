@@ -14,6 +14,17 @@
 #define RECORD_LATE (UINT16_MAX - 3)
 void file_record(int answer, uint16_t index, uint64_t findings); /* nobody may read it any more */
 
+/* What came through the pipe of one child, and from the spawner about it, for `count` attachments. */
+struct file_answer {
+    size_t answered; /* attachments, from the first on */
+    bool whole;      /* all of them, and nothing else */
+    bool late;       /* it was killed for that */
+    bool no_child;
+};
+/* Adds what was found to `findings`. What says anything else than a child does is none of ours any more: then nothing was
+ * answered. */
+struct file_answer file_answer_read(struct span bytes, uint64_t *findings, size_t count);
+
 /* All of a child, until it exits. */
 _Noreturn void file_child(const struct spawner_spec *spec, void *loaded, const struct sandbox_filter *filter, int letter,
                           int answer);

@@ -262,33 +262,6 @@ static enum sd_err read_all(int answer, struct deadline deadline, struct buf *to
     }
 }
 
-struct said {
-    size_t answered; /* attachments */
-    bool whole, late, no_child;
-};
-
-/* One record for each attachment in order, then the end. What says anything else is not a child of ours any more: then nothing
- * of it counts. */
-static struct said take_in(struct span bytes, uint64_t *findings, size_t count) {
-    struct said said = {0};
-    struct reader r = reader_of(bytes);
-    bool sane = true;
-    while (r.rest.n >= RECORD_BYTES && sane && !said.whole) {
-        uint16_t index = read_u16(&r);
-        uint64_t found = read_u64(&r);
-        said.late |= index == RECORD_LATE;
-        said.no_child |= index == RECORD_NO_CHILD;
-        said.whole = index == RECORD_END && said.answered == count;
-        sane = said.whole || (index == said.answered && said.answered < count && (found & ~spawner_findings()) == 0);
-        if (sane && !said.whole)
-            findings[said.answered++] |= found;
-    }
-    said.whole &= r.rest.n == 0;
-    if (r.rest.n || (!sane && !said.late))
-        said.answered = 0;
-    return said;
-}
-
 /* Until its turn comes: that is no time of its own. */
 static enum sd_err wait_for_child(int answer, struct deadline deadline) {
     uint8_t record[RECORD_BYTES];
@@ -308,11 +281,11 @@ static enum sd_err collect(const struct spawner *spawner, int answer, struct dea
     err = read_all(answer, deadline_sooner(deadline, deadline_in_ms(spawner->file_ms + 2 * KILL_SLACK_MS)), &bytes);
     if (err && err != SD_ERR_TIMEOUT)
         return err;
-    struct said said = take_in(buf_span(&bytes), findings, count);
+    struct file_answer said = file_answer_read(buf_span(&bytes), findings, count);
     if (said.no_child)
         return SD_ERR_UNAVAILABLE;
     if (buf_err(&bytes))
-        said = (struct said){0};
+        said = (struct file_answer){0};
     for (size_t i = said.answered; i < count && !said.whole; i++)
         findings[i] |= said.late || err == SD_ERR_TIMEOUT ? FINDING_BIT(LIMIT_TIME) : FINDING_BIT(CRASHED);
     return SD_OK;
