@@ -21,8 +21,8 @@
 
 #define PIECE_BYTES ((size_t)64 * 1024)
 #define ARCHIVE_BYTES ((size_t)24 * 1024 * 1024)
-#define BOMB_MS 15000 /* scan.file_seconds is 10 */
-#define OTHER_MS 4000 /* on two busy cores */
+#define BOMB_MS (LETTER_MS + 5000) /* usually a quarter of that; this machine may be busy, or sanitized */
+#define OTHER_MS 4000              /* on two busy cores */
 
 static struct clamd_rig clamd;
 static struct rig rig;

@@ -137,6 +137,8 @@ static void *serve(void *arg) {
         atomic_fetch_add(&connections, 1);
         if (role_thread("line", serve_connection, (void *)(intptr_t)fd, &thread) != SD_OK)
             (void)close(fd);
+        else
+            (void)pthread_detach((pthread_t)thread);
     }
 }
 

@@ -79,6 +79,8 @@ static enum sd_err read_head(struct span raw, struct answer *answer) {
     enum sd_err err = SD_OK;
     if (end == raw.n)
         return SD_OK;
+    if (end == 0)
+        return SD_ERR_PROTOCOL; /* no status line */
     for (bool first = true; rest.n && err == SD_OK; first = false) {
         line = span_sub(rest, 0, span_search(rest, SPAN("\r\n")));
         rest = span_from(rest, line.n + 2);

@@ -67,6 +67,7 @@ static void what_is_no_answer_is_none(void **state) {
                                         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
                                         "HTTP/1.1 2x0 OK\r\n\r\n",
                                         "HTTP/1.1 100 Continue\r\n\r\n",
+                                        "\r\n\r\n{}",
                                         "SMTP 200 OK\r\n\r\n{}"};
     for (size_t i = 0; i < SD_COUNT(wrong); i++) {
         struct buf body SD_CLEANUP(buf_free) = buf_new(4096);

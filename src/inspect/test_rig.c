@@ -49,12 +49,32 @@ static const char *const scan_lines[] = {
     "scan.rspamd_password_file=",
 };
 
+/* The script is for one thread; letters may be judged by several. */
+static pthread_mutex_t script_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static enum sd_err ask(void *ctx, struct span name, enum dns_type type, struct dns_ticket *ret) {
+    const struct dns_source script = dns_script_source(ctx);
+    pthread_mutex_lock(&script_lock);
+    enum sd_err err = script.start(ctx, name, type, ret);
+    pthread_mutex_unlock(&script_lock);
+    return err;
+}
+
+static enum sd_err hear(void *ctx, struct dns_ticket ticket, struct deadline deadline, struct arena *arena,
+                        struct dns_answer *ret) {
+    const struct dns_source script = dns_script_source(ctx);
+    pthread_mutex_lock(&script_lock);
+    enum sd_err err = script.wait(ctx, ticket, deadline, arena, ret);
+    pthread_mutex_unlock(&script_lock);
+    return err;
+}
+
 static void start(struct rig *rig, const char *zone, struct span lines) {
     memset(rig, 0, sizeof *rig);
     must(config_new(lines, &rig->config) == SD_OK);
     must(dns_script_new(&rig->script) == SD_OK && dns_script_load(rig->script, span_cstr(zone)) == SD_OK);
     rig->inspector.config = rig->config;
-    rig->inspector.dns = dns_script_source(rig->script);
+    rig->inspector.dns = (struct dns_source){.ctx = rig->script, .start = ask, .wait = hear};
     rig->inspector.policy_arena = arena_new(65536 * 16);
     must(policy_read(rig->config, rig->inspector.policy_arena, &rig->inspector.policy) == SD_OK);
 }

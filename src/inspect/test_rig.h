@@ -15,8 +15,9 @@ struct rig_keeper {
     unsigned long thread;
     pthread_mutex_t lock;
     pthread_cond_t told;
-    enum sd_err answers;         /* with this status */
-    unsigned verdicts, scanners; /* how often it was told */
+    enum sd_err answers; /* with this status */
+    unsigned verdicts;   /* how often it was told */
+    atomic_uint scanners;
     uint8_t object[16], letter[32];
     char engine[129];
     size_t count;
