@@ -216,7 +216,7 @@ enum sd_err param_get(const struct param_field *f, struct span name, struct aren
         v.extended_count += (p->section < 0 && p->extended) || p->section == 0;
     }
     struct lex token = lex_of(v.plain);
-    v.token = v.loose ? lex_while(&token, is_value_char) : v.plain;
+    v.token = v.loose ? lex_while(&token, lex_is_token) : v.plain;
     v.odd |= count != last + 1; /* a section is missing */
     const struct param *first = find_section(f, name, -1, true);
     v.odd |= first && count; /* name* and name*0 */

@@ -31,7 +31,7 @@ struct param_value {
     struct span plain;    /* name=value, unescaped, otherwise as it came */
     struct span raw;      /* the same, still escaped */
     struct span extended; /* RFC 2231, in UTF-8 */
-    struct span token;    /* of a loose value up to the first space or parenthesis: what a strict program reads */
+    struct span token;    /* of a loose value, what a strict program reads: as far as it is one */
     size_t plain_count;
     size_t extended_count; /* values, not sections */
     bool escaped, loose;

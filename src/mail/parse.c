@@ -221,8 +221,12 @@ static void note_line(struct parser *p, struct lex_line line, bool is_boundary) 
         if (span_search(line.text, SPAN("\r--")) < line.text.n && (e->part || e->boundary.n))
             p->seen |= AMBIGUITY(BOUNDARY_LINE);
     }
-    if (e->boundary.n && !is_boundary && span_trim(line.text).n)
-        p->seen |= AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
+    if (!e->boundary.n || is_boundary || span_trim(line.text).n == 0)
+        return;
+    p->seen |= AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
+    /* A part without its delimiter, which some programs know by its fields. */
+    if (span_istarts(line.text, SPAN("Content-")) && span_find(line.text, ':') < line.text.n)
+        p->seen |= e->closed ? AMBIGUITY(BOUNDARY_AFTER_END) : AMBIGUITY(BOUNDARY_LINE);
 }
 
 typedef uint8_t bytes16 __attribute__((vector_size(16)));

@@ -86,7 +86,11 @@ static struct span read_boundary(struct part_reader *r, const struct param_value
     if (v->plain_count + v->extended_count > 1)
         r->seen |= AMBIGUITY(BOUNDARY_REPEATED);
     /* RFC 2231 gives it a meaning that few programs know; escapes and encoded words some read and some do not. */
-    if (v->extended_count || v->odd || v->escaped || !span_eq(v->plain, v->token) || words_any(v->plain))
+    const struct span ends = SPAN(" \t\r\n(,");
+    bool cut = false;
+    for (size_t i = 0; v->loose && i < v->plain.n; i++)
+        cut |= span_find(ends, v->plain.p[i]) < ends.n;
+    if (v->extended_count || v->odd || v->escaped || cut || words_any(v->plain))
         r->seen |= AMBIGUITY(BOUNDARY_SYNTAX);
     struct span b = v->plain_count ? v->plain : v->extended;
     size_t end = b.n;
