@@ -206,6 +206,13 @@ static void kinds_of_boundary_lines(void **state) {
         "\r\n\r\n--b\r\n\r\n" FILE_FIELDS "\r\n" CONTENT "--b--\r\n",
         "\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n" FILE_FIELDS "\r\n" CONTENT "--b--\r\n",
         "\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n" BASE64_FIELD "\r\n\r\nQ29udGVudC1UeXBl\r\n--b--\r\n",
+        "\r\n\r\n--b\r\n\r\nhello\r\n--other\r\n" FILE_FIELDS BASE64_FIELD "\r\n\r\nUEsDBA==\r\n--b--\r\n",
+        "\r\n\r\n--b\r\n\r\nhello\r\n --b\r\n" FILE_FIELDS BASE64_FIELD "\r\n\r\nUEsDBA==\r\n--b--\r\n",
+        "\r\n\r\n--b\r\n\r\nhello\r\n-b\r\n" FILE_FIELDS BASE64_FIELD "\r\n\r\nUEsDBA==\r\n--b--\r\n",
+        "\r\n\r\n--b\r\n\r\nhello\r\n--B\r\nCONTENT-TYPE: x/y\r\nX: y\r\n" BASE64_FIELD "\r\n\r\nUEsDBA==\r\n--b--\r\n",
+        "\r\n\r\n--b--\r\n" FILE_FIELDS BASE64_FIELD "\r\n\r\nUEsDBA==\r\n",
+        "\r\n\r\n" FILE_FIELDS BASE64_FIELD "\r\n\r\nUEsDBA==\r\n--b\r\n\r\nhello\r\n--b--\r\n",
+        "\r\n\r\n--b\r\n" FILE_FIELDS "\r\nbegin 644 x.zip\r\n#4$L#\r\n--b--\r\n",
         "\r\n\r\n--b\r\nContent-Type: message/partial; id=x; number=1\r\n\r\n" FILE_FIELDS "\r\n" CONTENT "--b--\r\n",
         "\r\n\r\n--b\r\nContent-Type: message/external-body; access-type=url; url=\"http://x/x.zip\"\r\n\r\n\r\n--b--\r\n",
     };
@@ -293,6 +300,23 @@ static void kinds_of_names(void **state) {
         struct sight s = look(buf_span(&b), SPAN("x"), SPAN(".zip")); /* what opens it */
         if (!s.held && !s.name)
             fail_msg("<%s>: not named, not held", fields[i]);
+    }
+}
+
+/* Prose that has something of a part in it is none. */
+static void talk_about_parts_is_not_held(void **state) {
+    (void)state;
+    static const char *const bodies[] = {
+        "The header was\r\n\r\n  Content-Type: text/plain\r\n\r\nand nothing else.\r\n",
+        "It says:\r\nContent-Type: text/plain\r\nwhich is wrong.\r\n-- \r\nAnn\r\n",
+        "Content with it?\r\n--\r\nAnn\r\nConsultant: sales\r\n",
+        "begin 644 is how such a file begins, and\r\nend\r\nis its end.\r\n",
+    };
+    for (size_t i = 0; i < SD_COUNT(bodies); i++) {
+        struct buf b SD_CLEANUP(buf_free) = buf_new(65536);
+        buf_printf(&b, HEAD "\r\n%s", bodies[i]);
+        if (look(buf_span(&b), SPAN("x"), SPAN("x")).held)
+            fail_msg("held: %s", bodies[i]);
     }
 }
 
@@ -387,6 +411,7 @@ int main(void) {
         cmocka_unit_test(kinds_of_quoted_printable),
         cmocka_unit_test(kinds_of_boundary_lines),
         cmocka_unit_test(kinds_of_names),
+        cmocka_unit_test(talk_about_parts_is_not_held),
         cmocka_unit_test(kinds_of_texts),
         cmocka_unit_test(mails_of_others),
     };

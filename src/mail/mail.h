@@ -68,6 +68,7 @@
     X(PARTIAL, "message-partial", S, "The message is one piece of a split message (message/partial) or an external body.")     \
     X(UNSIGNED_TAIL, "unsigned-tail", N,                                                                                       \
       "A DKIM signature covers only the beginning of the text (l=); the rest is anybody's.")                                   \
+    X(PART_IN_TEXT, "part-in-text", S, "A text holds what some programs read as a part of the message.")                       \
     X(UUENCODE, "uuencode", N, "The text contains a uuencoded file; it is listed as an attachment.")                           \
     X(FILE_IN_TEXT, "file-in-text", S, "The text holds a file (uuencode, yEnc, BinHex) that some programs take out of it.")
 

@@ -149,13 +149,51 @@ static enum sd_err open_parts(struct parser *p, size_t at, size_t *ret_body_at) 
     }
 }
 
+static bool is_part_field(struct span line) {
+    return span_istarts(line, SPAN("Content-Type:")) || span_istarts(line, SPAN("Content-Transfer-Encoding:")) ||
+           span_istarts(line, SPAN("Content-Disposition:"));
+}
+
+#define FIELDS_LOOKED_AT 16
+#define FIELDS_BYTES 2000
+
+/* Is what stands before the field at `at`, behind other fields and empty lines, a line of hyphens and perhaps a boundary that
+ * none is to us? */
+static bool follows_delimiter(struct span bytes, size_t at) {
+    size_t first = at > FIELDS_BYTES ? at - FIELDS_BYTES : 0;
+    for (size_t i = 0; i < FIELDS_LOOKED_AT && at > first; i++) {
+        struct span before = span_sub(bytes, first, at - 1 - first); /* without the LF */
+        size_t lf = span_rfind(before, '\n');
+        struct span line = span_from(before, lf < before.n ? lf + 1 : 0);
+        if (span_trim(line).n && span_trim(line).p[0] == '-')
+            return true;
+        bool field = span_find(line, ':') < line.n || span_istarts(line, SPAN("Content-")) || (line.n && lex_is_wsp(line.p[0]));
+        if (!field && span_trim(line).n)
+            return false;
+        at = (size_t)(line.p - bytes.p);
+    }
+    return false;
+}
+
+/* Empty lines, and then the header that should have been before them: some programs go on until they find it. */
+static bool begins_like_part(struct span body) {
+    struct lex_line line;
+    for (size_t at = 0; lex_line(body, &at, &line);)
+        if (span_trim(line.text).n)
+            return is_part_field(line.text);
+    return false;
+}
+
 static void close_part(struct parser *p, size_t end) {
     const struct entity *e = &p->stack[--p->open];
     struct mail_part *part = &p->parts[e->part];
     if (end > e->body_at)
         part->body = span_sub(p->bytes, e->body_at, end - e->body_at);
-    if (!part->is_multipart)
+    if (!part->is_multipart) {
+        if (!part->is_message && begins_like_part(part->body))
+            p->seen |= AMBIGUITY(PART_IN_TEXT);
         return;
+    }
     if (!e->any_parts)
         p->seen |= AMBIGUITY(MULTIPART_EMPTY);
     if (!e->closed && e->boundary.n)
@@ -191,12 +229,11 @@ static enum sd_err take_boundary(struct parser *p, struct boundary_hit hit, stru
 static enum sd_err take_file(struct parser *p, struct lex_line line, size_t *at) {
     const struct entity *e = &p->stack[p->open - 1];
     struct uu_file file;
-    bool is_text = span_starts(p->parts[e->part].type, SPAN("text/"));
     if (line.text.n == 0 || line.text.p[0] != 'b' || !uu_file_at(p->bytes, line.start, &file))
         return SD_OK;
     p->seen |= AMBIGUITY(UUENCODE);
-    if (e->boundary.n || !is_text || !file.complete || p->part_count == LIMIT_PARTS) {
-        p->seen |= e->boundary.n || is_text ? AMBIGUITY(FILE_IN_TEXT) : 0;
+    if (e->boundary.n || !file.complete || p->part_count == LIMIT_PARTS) {
+        p->seen |= AMBIGUITY(FILE_IN_TEXT);
         return SD_OK;
     }
     uint16_t parent = e->part;
@@ -221,6 +258,8 @@ static void note_line(struct parser *p, struct lex_line line, bool is_boundary) 
         if (span_search(line.text, SPAN("\r--")) < line.text.n && (e->part || e->boundary.n))
             p->seen |= AMBIGUITY(BOUNDARY_LINE);
     }
+    if (!e->boundary.n && !is_boundary && is_part_field(line.text) && follows_delimiter(p->bytes, line.start))
+        p->seen |= AMBIGUITY(PART_IN_TEXT);
     if (!e->boundary.n || is_boundary || span_trim(line.text).n == 0)
         return;
     p->seen |= AMBIGUITY(MULTIPART_TEXT_OUTSIDE);
@@ -239,7 +278,8 @@ static bytes16 load16(const uint8_t *p) {
 
 #define BLOCK_LOOKS_AT (sizeof(bytes16) + 4)
 
-/* Among the first 16 of BLOCK_LOOKS_AT bytes a bare CR or LF, or the end of a line before "--" or "b?g" (of "begin")? The LF is
+/* Among the first 16 of BLOCK_LOOKS_AT bytes a bare CR or LF, or the end of a line before "--", "b?g" (of "begin") or "c?n" (of
+ * "Content-", in either case)? The LF is
  * at one place behind the CR, so each pair of neighbours is asked whether it has one of them without the other. */
 static bool block_needs_reading(const uint8_t *p) {
     const bytes16 first = load16(p), second = load16(p + 1), third = load16(p + 2);
@@ -247,7 +287,8 @@ static bool block_needs_reading(const uint8_t *p) {
     const bytes16 bare = (bytes16)(first == '\r') ^ line_end;
     const bytes16 hyphens = (bytes16)(third == '-') & (bytes16)(load16(p + 3) == '-');
     const bytes16 begin = (bytes16)(third == 'b') & (bytes16)(load16(p + 4) == 'g');
-    const bytes16 found = bare | (line_end & (hyphens | begin));
+    const bytes16 content = (bytes16)((third | 0x20) == 'c') & (bytes16)((load16(p + 4) | 0x20) == 'n');
+    const bytes16 found = bare | (line_end & (hyphens | begin | content));
     uint64_t halves[2];
     memcpy(halves, &found, sizeof halves);
     return (halves[0] | halves[1]) != 0;
@@ -259,7 +300,7 @@ static bool block_needs_reading(const uint8_t *p) {
  */
 static size_t skip_text(struct span bytes, size_t at) {
     size_t i = at;
-    if (at >= bytes.n || bytes.p[at] == '-' || bytes.p[at] == 'b' || bytes.p[at] == '\n')
+    if (at >= bytes.n || bytes.p[at] == '-' || bytes.p[at] == 'b' || lex_lower(bytes.p[at]) == 'c' || bytes.p[at] == '\n')
         return at;
     while (bytes.n - i >= BLOCK_LOOKS_AT && !block_needs_reading(bytes.p + i))
         i += sizeof(bytes16);
