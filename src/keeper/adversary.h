@@ -213,6 +213,8 @@ void release_each(void (*each)(void *arg, unsigned actor, int object, unsigned f
 /* Rows of keeper.db that nobody here may have changed, as text; the keeper is not running. inspected: but for what inspectors
  * say. */
 void rows_dump(const struct world *w, bool inspected, struct buf *to);
+/* Is each object that the log told of as it must be by that: clean, released? */
+void rows_check_found(const struct world *w);
 /* Objects that come from now on are not among them. */
 void rows_mark(struct world *w);
 

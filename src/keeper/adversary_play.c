@@ -392,8 +392,10 @@ void player_start(struct player *player, struct world *w, uint32_t peer, unsigne
     player->asked = calloc(ASKED_MAX, sizeof *player->asked);
     MUST(player->asked != NULL);
     MUST(reconnect(player, &player->fd) == SD_OK && reconnect(player, &player->wild_fd) == SD_OK);
-    for (size_t i = 0; i < w->object_count && i < KNOWN_MAX / 2; i++) /* the store shows ids */
-        pool_add(&player->ids, span_of(w->objects[i].mail.id, 16));
+    for (size_t i = 0; i < w->object_count && i < KNOWN_MAX * 3 / 4; i++) { /* the store shows ids */
+        size_t at = w->object_count > KNOWN_MAX / 2 && i % 2 ? dice_below(&player->dice, (uint32_t)w->object_count) : i;
+        pool_add(&player->ids, span_of(w->objects[at].mail.id, 16));
+    }
     for (size_t i = 0; i < PEOPLE; i++)
         pool_add(&player->ids, span_of(w->people[i], 16));
 }

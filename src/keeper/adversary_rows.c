@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What inspectors say, and nobody else. */
@@ -94,6 +95,25 @@ void rows_mark(struct world *w) {
     MUST(sqlite3_prepare_v2(db, "SELECT ifnull(max(number),0) FROM object", -1, &stmt, NULL) == SQLITE_OK);
     MUST(sqlite3_step(stmt) == SQLITE_ROW);
     w->rows_until = sqlite3_column_int64(stmt, 0);
+    MUST(sqlite3_finalize(stmt) == SQLITE_OK && sqlite3_close(db) == SQLITE_OK);
+}
+
+void rows_check_found(const struct world *w) {
+    sqlite3 *db = open_db(w);
+    sqlite3_stmt *stmt = NULL;
+    MUST(sqlite3_prepare_v2(db, "SELECT id,state,released_ms<>0 FROM object", -1, &stmt, NULL) == SQLITE_OK);
+    while (sqlite3_step(stmt) == SQLITE_ROW) {
+        int at = world_object_at(w, span_of(sqlite3_column_blob(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0)));
+        if (at < 0 || !w->objects[at].there || w->objects[at].is_answer)
+            continue;
+        const struct world_object *o = &w->objects[at];
+        if (sqlite3_column_int(stmt, 1) == (int)o->state && (sqlite3_column_int(stmt, 2) != 0) == o->released)
+            continue;
+        (void)fprintf(stderr, "object %d is %s%s and must be %s%s, seed %llu\n", at,
+                      object_state_text((unsigned)sqlite3_column_int(stmt, 1)), sqlite3_column_int(stmt, 2) ? ", released" : "",
+                      object_state_text(o->state), o->released ? ", released" : "", (unsigned long long)w->seed);
+        abort();
+    }
     MUST(sqlite3_finalize(stmt) == SQLITE_OK && sqlite3_close(db) == SQLITE_OK);
 }
 

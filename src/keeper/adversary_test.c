@@ -139,6 +139,8 @@ static void end_part(const struct part *part, const struct player *player, const
     else
         process_kill(&world->p);
     check_log(world, &phase);
+    if (!part->inspected) /* killed, its last verdicts may not be in the log yet: the next part's log has them */
+        rows_check_found(world);
     char *after = rows_now(part->inspected);
     same_rows(before, after);
     free(after);

@@ -306,7 +306,7 @@ static void find_and_release(struct world *w, struct dice *dice) {
         struct rig_findings findings = {.stored = &o->mail, .states = {OBJECT_CLEAN}, .count = o->mail.attachments + 1u};
         for (unsigned part = 1; part < findings.count; part++)
             findings.states[part] = states[dice_below(dice, SD_COUNT(states))];
-        if (!o->is_file && !o->is_answer && o->mail.attachments && !dice_one_in(dice, 4))
+        if (!o->is_file && !o->is_answer && o->mail.attachments && o->mail.inspected != WORLD_INSPECTED)
             rig_tell_findings(&w->p, &findings);
     }
     for (size_t i = 0; i < w->object_count; i += 3) {
