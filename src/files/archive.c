@@ -42,15 +42,19 @@ static void support_archives(struct archive *a) {
     (void)archive_read_support_format_iso9660(a);
 }
 
-static struct archive *open_memory(struct span bytes, enum format format) {
+/* through: what is compressed is an archive itself when it holds one (tar.gz), and not a container of one file. */
+static struct archive *open_memory(struct span bytes, enum format format, bool through) {
     struct archive *a = archive_read_new();
     if (!a)
         return NULL;
-    if (format == FORMAT_COMPRESSED)
+    if (format == FORMAT_COMPRESSED) {
         support_streams(a);
-    else if (format == FORMAT_ZIP)
+        if (through)
+            support_archives(a);
+    }
+    if (format == FORMAT_ZIP)
         (void)archive_read_support_format_zip_streamable(a);
-    else
+    else if (format != FORMAT_COMPRESSED)
         support_archives(a);
     if (archive_read_open_memory(a, bytes.p, bytes.n) != ARCHIVE_OK)
         archive_drop(&a);
@@ -123,7 +127,7 @@ static bool read_content(struct unpacking *u, struct archive *a, struct buf *to)
 }
 
 bool archive_unpack_zip(struct unpacking *u, struct span entry, struct buf *to, struct span *ret) {
-    struct archive *a SD_CLEANUP(archive_drop) = open_memory(entry, FORMAT_ZIP);
+    struct archive *a SD_CLEANUP(archive_drop) = open_memory(entry, FORMAT_ZIP, false);
     struct archive_entry *e;
     if (!a || archive_read_next_header(a, &e) < ARCHIVE_WARN)
         return false;
@@ -166,7 +170,7 @@ static void judge_end(struct judge *j, struct archive *a, int status, uint64_t e
 }
 
 void archive_judge(struct judge *j, const struct files_subject *s, enum format format) {
-    struct archive *a SD_CLEANUP(archive_drop) = open_memory(s->content, format);
+    struct archive *a SD_CLEANUP(archive_drop) = open_memory(s->content, format, false);
     struct unpacking u = {.judge = j, .packed = s->content.n};
     struct archive_entry *e;
     uint64_t entries = 0;
@@ -195,7 +199,7 @@ static void list_entry(struct buf *to, struct archive_entry *e) {
 }
 
 enum sd_err archive_list(struct files_budget *budget, struct span bytes, struct buf *to) {
-    struct archive *a SD_CLEANUP(archive_drop) = open_memory(bytes, format_of(bytes));
+    struct archive *a SD_CLEANUP(archive_drop) = open_memory(bytes, format_of(bytes), true);
     struct archive_entry *e;
     int status = ARCHIVE_FATAL;
     while (a && (status = archive_read_next_header(a, &e)) >= ARCHIVE_WARN && status != ARCHIVE_EOF) {

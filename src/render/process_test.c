@@ -95,6 +95,8 @@ static void test_words(void **state) {
     test_zip_add(&zip, "two.txt", SPAN("hello"));
     test_zip_end(&zip);
     ask(buf_span(&file), "a.zip", 1, 1, false);
+    test_tar_gz(&file, 150);
+    ask(buf_span(&file), "a.tar.gz", 3, 3, false); /* what is in the archive within, a line each */
     ask(SPAN("<!DOCTYPE html><title>x</title><script>alert(1)</script><p>Hello"), "a.html", 1, 1, false);
     ask(SPAN("From: a@a.example\nTo: b@b.example\nSubject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nDate: Mon, 23 Nov 2026 10:00:00 "
              "+0000\n\nhi\n"),

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -57,6 +58,48 @@ void test_zip_end(struct test_zip *zip) {
     buf_u16(zip->to, 0);
     buf_free(&zip->directory);
     assert_int_equal(buf_err(zip->to), SD_OK);
+}
+
+/* ---- tar (POSIX.1-1988 ustar) in gzip ---- */
+
+static void put_field(char *head, size_t at, const char *text) {
+    memcpy(head + at, text, strlen(text));
+}
+
+static void put_tar_head(struct buf *to, unsigned number) {
+    char head[512] = {0}, text[64];
+    unsigned sum = 0;
+    (void)snprintf(text, sizeof text, "folder/file-%u.txt", number);
+    put_field(head, 0, text);
+    put_field(head, 100, "0000644");
+    put_field(head, 108, "0000000");
+    put_field(head, 116, "0000000");
+    put_field(head, 124, "00000000000");
+    put_field(head, 136, "14000000000");
+    put_field(head, 148, "        0");
+    put_field(head, 257, "ustar");
+    put_field(head, 263, "00");
+    for (size_t i = 0; i < sizeof head; i++)
+        sum += (uint8_t)head[i];
+    (void)snprintf(head + 148, 8, "%06o", sum);
+    buf_put(to, span_of(head, sizeof head));
+}
+
+void test_tar_gz(struct buf *to, unsigned files) {
+    struct buf tar SD_CLEANUP(buf_free) = buf_new(TEST_FILE_BYTES);
+    z_stream z = {0};
+    for (unsigned i = 0; i < files; i++)
+        put_tar_head(&tar, i);
+    buf_fill(&tar, 0, 1024);
+    buf_reset(to);
+    assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK); /* gzip */
+    z.next_in = tar.p;
+    z.avail_in = (uInt)tar.n;
+    z.avail_out = (uInt)tar.n;
+    z.next_out = buf_reserve(to, tar.n);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    buf_grew(to, tar.n - z.avail_out);
+    (void)deflateEnd(&z);
 }
 
 /* ---- documents of Office ---- */

@@ -16,6 +16,9 @@ struct test_zip test_zip_begin(struct buf *to);
 void test_zip_add(struct test_zip *zip, const char *name, struct span content);
 void test_zip_end(struct test_zip *zip);
 
+/* In place of what is there: an archive of so many empty files, compressed. */
+void test_tar_gz(struct buf *to, unsigned files);
+
 /* Each appends a whole file with this many pages; each page has a heading "Page N" and some lines. */
 void test_docx(struct buf *to, unsigned pages);
 void test_odt(struct buf *to, unsigned pages);
