@@ -38,8 +38,9 @@ struct program {
 enum sd_err program_start(const char *const arguments[], bool with_errors, struct program *ret) SD_MUST_CHECK;
 /* Reads no more of it; what it ended with, 0 when all went well, -1 when a signal ended it. */
 int program_end(struct program *program);
-/* Is a file there and readable? */
+/* Is a file there and readable? A program that can be run? */
 bool there(const char *path);
+bool installed(const char *path);
 /* The content as a file, for those programs; its path, which is good until the next call. */
 enum sd_err content_file(const struct paginate *p, const char *extension, const char **ret_path) SD_MUST_CHECK;
 

@@ -115,7 +115,7 @@ enum show_reason show_document(struct paginate *p) {
         return SHOW_ENCRYPTED;
     if (office == OFFICE_NONE)
         return SHOW_KIND;
-    if (!there(OFFICE "soffice.bin") || !there(parts[office].library))
+    if (!installed(OFFICE "soffice.bin") || !there(parts[office].library))
         return parts[office].missing;
     if (!set_environment() || !make_profile() ||
         content_file(p, *p->extension != '-' ? p->extension : "document", &path) != SD_OK)

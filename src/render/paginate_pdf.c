@@ -20,7 +20,7 @@ static uint32_t count_pages(const char *path, bool *ret_encrypted) {
 
 enum show_reason show_pdf_file(struct paginate *p, const char *path) {
     bool encrypted = false;
-    if (!there("/usr/bin/pdftoppm") || !there("/usr/bin/pdfinfo"))
+    if (!installed("/usr/bin/pdftoppm") || !installed("/usr/bin/pdfinfo"))
         return SHOW_NO_POPPLER;
     p->total = count_pages(path, &encrypted);
     if (encrypted)

@@ -5,7 +5,7 @@
 enum show_reason show_picture(struct paginate *p) {
     const char *path, *reader = picture_reader(p->content);
     char what[128], size[32];
-    if (!there("/usr/bin/gm"))
+    if (!installed("/usr/bin/gm"))
         return SHOW_NO_GRAPHICSMAGICK;
     if (!reader)
         return SHOW_KIND;

@@ -9,6 +9,10 @@ bool there(const char *path) {
     return access(path, R_OK) == 0;
 }
 
+bool installed(const char *path) {
+    return access(path, X_OK) == 0;
+}
+
 static _Noreturn void become(const char *const arguments[], int output, bool with_errors) {
     int null = open("/dev/null", O_RDWR);
     if (null >= 0 && dup2(null, STDIN_FILENO) == 0 && dup2(output, STDOUT_FILENO) == 1 &&

@@ -182,14 +182,58 @@ static void test_many_at_once(void **state) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-static void test_abilities(void **state) {
-    (void)state;
+static struct render_abilities_rep abilities(void) {
     struct ipc_msg *msg = NULL;
     struct render_abilities_rep rep;
     assert_int_equal(render_abilities_call(role.render, &(struct render_abilities_req){}, deadline_in_ms(5000), &msg, &rep),
                      SD_OK);
-    assert_true(rep.documents && rep.pdf && rep.pictures && rep.sandbox);
     ipc_msg_free(&msg);
+    return rep;
+}
+
+static void test_abilities(void **state) {
+    (void)state;
+    struct render_abilities_rep rep = abilities();
+    assert_true(rep.documents && rep.pdf && rep.pictures && rep.sandbox);
+}
+
+/* What is not installed is named, and the others go on. */
+static void test_missing(void **state) {
+    (void)state;
+    static const struct {
+        const char *program, *package;
+        bool documents, pdf, pictures, sandbox;
+    } cases[] = {
+        {"/usr/lib/libreoffice/program/soffice.bin", "libreoffice-writer-nogui", false, true, true, true},
+        {"/usr/bin/pdftoppm", "poppler-utils", false, false, true, true},
+        {"/usr/bin/gm", "graphicsmagick", true, true, false, true},
+        {"/usr/bin/bwrap", "bubblewrap", false, false, false, false},
+    };
+    struct buf files[4] = {buf_new(TEST_FILE_BYTES), buf_new(TEST_FILE_BYTES), buf_new(TEST_FILE_BYTES),
+                           buf_new(TEST_FILE_BYTES)};
+    if (getuid() != 0)
+        skip();
+    test_docx(&files[0], 1);
+    test_pdf(&files[1], 1);
+    test_png(&files[2], 9, 9);
+    buf_text(&files[3], "hello");
+    test_role_stop(&role);
+    for (size_t i = 0; i < SD_COUNT(cases); i++) {
+        const bool shown[] = {cases[i].documents, cases[i].pdf, cases[i].pictures, cases[i].sandbox};
+        test_role_start_without(&role, program, cases[i].program);
+        struct render_abilities_rep rep = abilities();
+        assert_true(rep.documents == shown[0] && rep.pdf == shown[1] && rep.pictures == shown[2] && rep.sandbox == shown[3]);
+        for (size_t k = 0; k < SD_COUNT(files); k++) {
+            if (shown[k])
+                ask(buf_span(&files[k]), "", 1, 1, false);
+            else
+                refused(buf_span(&files[k]), "", RENDER_UNSUPPORTED, cases[i].package);
+        }
+        test_role_stop(&role);
+    }
+    for (size_t k = 0; k < SD_COUNT(files); k++)
+        buf_free(&files[k]);
+    test_role_start(&role, program, 60);
 }
 
 /* A role with one second for each. What takes longer costs only itself. */
@@ -251,8 +295,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_pictures),     cmocka_unit_test(test_words),
         cmocka_unit_test(test_abilities),    cmocka_unit_test(test_nothing_to_see),
         cmocka_unit_test(test_damaged),      cmocka_unit_test(test_hundred_thousand_pages),
-        cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_killed), /* the last one */
+        cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_too_long),     cmocka_unit_test(test_killed), /* the last one */
     };
     if (argc != 2)
         return 2;

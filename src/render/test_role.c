@@ -3,10 +3,12 @@
 #include "core/ipc/control.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,13 +30,19 @@ static void make_dir(struct test_role *role) {
     assert_int_equal(mkdir(in_dir(role, "run/empty"), 0755), 0);
 }
 
-static void spawn(struct test_role *role, const char *program) {
+/* Something that cannot be run lies over it, for this process and what it starts. */
+static bool hide(const char *missing) {
+    return !missing || (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+                        mount("/dev/null", missing, NULL, MS_BIND, NULL) == 0);
+}
+
+static void spawn(struct test_role *role, const char *program, const char *missing) {
     int fds[2];
     assert_int_equal(ipc_pair(fds), SD_OK);
     role->pid = fork();
     assert_true(role->pid >= 0);
     if (role->pid == 0) {
-        if (dup2(fds[1], 3) == 3 && fcntl(3, F_SETFD, 0) == 0)
+        if (hide(missing) && dup2(fds[1], 3) == 3 && fcntl(3, F_SETFD, 0) == 0)
             (void)execl(program, program, (char *)NULL);
         _exit(127);
     }
@@ -75,11 +83,11 @@ static int link_clerk(struct test_role *role) {
     return fds[0];
 }
 
-void test_role_start(struct test_role *role, const char *program, unsigned seconds) {
+static void start(struct test_role *role, const char *program, unsigned seconds, const char *missing) {
     struct ipc_msg *msg = NULL;
     struct control_go_rep rep;
     make_dir(role);
-    spawn(role, program);
+    spawn(role, program, missing);
     order_start(role, seconds);
     role->render = ipc_client_new("render");
     ipc_client_attach(role->render, link_clerk(role));
@@ -87,6 +95,14 @@ void test_role_start(struct test_role *role, const char *program, unsigned secon
                      SD_OK);
     assert_true(span_search(rep.sandbox, SPAN("\"seccomp\":true")) < rep.sandbox.n);
     ipc_msg_free(&msg);
+}
+
+void test_role_start(struct test_role *role, const char *program, unsigned seconds) {
+    start(role, program, seconds, NULL);
+}
+
+void test_role_start_without(struct test_role *role, const char *program, const char *missing) {
+    start(role, program, 60, missing);
 }
 
 void test_role_stop(struct test_role *role) {

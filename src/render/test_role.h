@@ -17,6 +17,8 @@ struct test_role {
 
 /* With config.def's defaults but for preview.seconds. */
 void test_role_start(struct test_role *role, const char *program, unsigned seconds);
+/* The same on a machine where one program is not installed; needs root. */
+void test_role_start_without(struct test_role *role, const char *program, const char *missing);
 void test_role_stop(struct test_role *role);
 
 struct test_pages {
