@@ -4,6 +4,7 @@ static enum sd_err decode(const struct mail_part *part, size_t index, uint64_t *
                           enum sd_err (*take)(void *ctx, const struct attachment *attachment), void *ctx) {
     struct buf content SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
     struct attachment attachment = {.index = index, .part = part};
+    (void)buf_reserve(&content, part->body.n); /* at once: it does not grow by decoding */
     enum sd_err err = mail_decode_body(part, &content, &attachment.dirt);
     if (err)
         return err;
