@@ -103,7 +103,8 @@ static enum sd_err hunt_stage(struct keeper *k, unsigned *left, struct due *due)
         }
         (*left)--;
         k->hunt.before = query_get_int(&q, 0);
-        if (is_prey(&q, k->hunt.epoch) && (recent || query_get_int(&q, 3) < since_ms))
+        bool seen = !recent && query_get_int(&q, 6) && query_get_int(&q, 3) >= since_ms; /* in the stage before */
+        if (is_prey(&q, k->hunt.epoch) && !seen)
             ipc_list_add(&due->list, &due->raw, query_get(&q, 1));
     }
     enum sd_err err = query_end(&q);

@@ -218,6 +218,23 @@ static void hunted(SD_UNUSED void **state) {
     assert_int_equal(hunt_all(&mine), 0);
 }
 
+/* A letter without attachments is, once somebody got its source. */
+static void sources_are_hunted(SD_UNUSED void **state) {
+    bool mine = false;
+    struct rig_letter letter = RIG_LETTER(50);
+    assert_int_equal(rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent), SIGN_IN_OK);
+    rig_adopt(&rig, &letter, &adopted);
+    rig_object_id(&letter, id);
+    say(true, true, "ClamAV 2/3/1");
+    (void)hunt_all(&mine);
+    assert_false(mine);
+    assert_int_equal(opens(id, FACET_SOURCE), SD_OK);
+    settle();
+    say(true, true, "ClamAV 2/4/1");
+    (void)hunt_all(&mine);
+    assert_true(mine);
+}
+
 /* More than one call has room for, and after a restart: each once. */
 static void many_are_hunted(SD_UNUSED void **state) {
     bool mine = false;
@@ -336,15 +353,11 @@ static void incidents_are_closed(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tried_again),
-        cmocka_unit_test(only_when_somebody_can),
-        cmocka_unit_test(told_once),
-        cmocka_unit_test(epochs),
-        cmocka_unit_test(hunted),
-        cmocka_unit_test(many_are_hunted),
-        cmocka_unit_test(came_out_later),
-        cmocka_unit_test(never_let_in),
-        cmocka_unit_test(incidents_are_closed),
+        cmocka_unit_test(tried_again),     cmocka_unit_test(only_when_somebody_can),
+        cmocka_unit_test(told_once),       cmocka_unit_test(epochs),
+        cmocka_unit_test(hunted),          cmocka_unit_test(sources_are_hunted),
+        cmocka_unit_test(many_are_hunted), cmocka_unit_test(came_out_later),
+        cmocka_unit_test(never_let_in),    cmocka_unit_test(incidents_are_closed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
