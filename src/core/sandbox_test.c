@@ -291,11 +291,70 @@ static void what_the_kernel_lacks_is_named_or_refused(void **state) {
     assert_non_null(strstr(report, geteuid() == 0 ? "\"own_user\":true" : "roles share one user"));
 }
 
+/* ---- helper processes ---- */
+
+/* What became of a helper that confined itself so and then tried this. */
+static int tried_by(enum sd_err (*confine)(void), int (*attempt)(void)) {
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        root = "";
+        _exit(confine() ? DENIED_AT_ENTRY : attempt());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static enum sd_err forks(void) {
+    return sandbox_calls_only(CALLS_FORK);
+}
+
+/* As a child of one that forks: it confines itself more than that. */
+static enum sd_err computes(void) {
+    struct sandbox_filter *filter = NULL;
+    enum sd_err err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? sandbox_filter_make(&filter) : SD_ERR_IO;
+    err = err ? err : forks();
+    return err ? err : sandbox_filter_enter(filter);
+}
+
+static enum sd_err opens_nothing(void) {
+    enum sd_err err = sandbox_no_files();
+    return err ? err : sandbox_calls_only(CALLS_FILES);
+}
+
+static int makes_descriptor(void) {
+    return failed(syscall(SYS_memfd_create, "x", 0));
+}
+
+static void one_that_forks_runs_no_program(void **state) {
+    (void)state;
+    assert_int_equal(tried_by(forks, makes_process), 0);
+    assert_int_equal(tried_by(forks, runs_program), -SIGSYS);
+    assert_int_equal(tried_by(forks, inet_socket), EPERM);
+    assert_int_equal(tried_by(forks, unix_socket), EPERM);
+    assert_true(is_denied(tried_by(forks, reads_system)));
+}
+
+static void one_that_computes_does_nothing_else(void **state) {
+    (void)state;
+    int (*const attempts[])(void) = {makes_process, kills, unix_socket, inet_socket, reads_system, makes_descriptor, threads};
+    for (size_t i = 0; i < SD_COUNT(attempts); i++)
+        assert_int_not_equal(tried_by(computes, attempts[i]), 0);
+    assert_int_equal(tried_by(computes, runs_program), -SIGSYS);
+}
+
+static void one_without_files_opens_none(void **state) {
+    (void)state;
+    assert_true(is_denied(tried_by(opens_nothing, reads_system)));
+    assert_true(is_denied(tried_by(opens_nothing, reads_proc)));
+    assert_int_equal(tried_by(opens_nothing, unix_socket), EPERM);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_role_leaves_its_cage),
-        cmocka_unit_test(only_who_connects_makes_sockets),
-        cmocka_unit_test(what_the_kernel_lacks_is_named_or_refused),
+        cmocka_unit_test(one_that_forks_runs_no_program),  cmocka_unit_test(one_that_computes_does_nothing_else),
+        cmocka_unit_test(one_without_files_opens_none),    cmocka_unit_test(no_role_leaves_its_cage),
+        cmocka_unit_test(only_who_connects_makes_sockets), cmocka_unit_test(what_the_kernel_lacks_is_named_or_refused),
         cmocka_unit_test(files_are_whose_they_are),
     };
     long abi = syscall(444, NULL, 0, 1); /* landlock_create_ruleset, LANDLOCK_CREATE_RULESET_VERSION */
