@@ -24,8 +24,7 @@ static void ordinary_names_are_nothing(void **state) {
         "smime.p7s",
         "0001-fix.patch",
         "\xd9\x85\xdb\x8c\xe2\x80\x8c\xd8\xae\xd9\x88\xd8\xa7\xd9\x87\xd9\x85.pdf", /* Persian, with its joiner */
-        "Bildschirmfoto um 10.15\xe2\x80\xaf"
-        "AM.png",
+        "Bildschirmfoto um 10.15\342\200\257AM.png",
         "\xe6\x97\xa5\xe6\x9c\xac.xlsx",
         "console.txt",
         "www.example.org.html"};
