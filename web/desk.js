@@ -299,8 +299,9 @@ function heldBox(t) {
   if (t.state !== 'review' && t.state !== 'quarantine') return null;
   const incoming = t.messages.filter(m => m.direction === 'in');
   const cause = incoming.findLast(m => m.disposition === t.state) || incoming[incoming.length - 1];
-  const reason = cause && cause.disposition === t.state && cause.disposition_reason
-    ? cause.disposition_reason : 'By the rules of this desk a message with this trust level does not open a ticket.';
+  const letOut = t.state === 'review' && cause && cause.disposition === 'quarantine';
+  const reason = letOut ? `It was released from quarantine.${cause.disposition_reason ? ` What held it there: ${cause.disposition_reason}` : ''}`
+    : cause && cause.disposition === t.state && cause.disposition_reason ? cause.disposition_reason : 'By the rules of this desk a message with this trust level does not open a ticket.';
   const review = t.state === 'review';
   const open = el('button', {type: 'button', on: {click: e => changeTicket(e.target, {state: 'open'})}}, 'Open ticket');
   return el('section', {class: 'held', 'aria-label': review ? 'Held in Review' : 'Held in quarantine'},

@@ -258,14 +258,33 @@ def check_filters(document, get):
     get('/api/v1/tickets?limit=1&domain=nobody.example&trust=verified')
 
 
+def check_message(document, session, path, seen):
+    def ask(address):
+        answer = session.request('GET', address)
+        seen.append(check_answer(document, 'GET', address, answer))
+        return answer
+    opened = ask(path)
+    ask(f'{path}/source')
+    if opened.status != 200:
+        return
+    message = opened.json()
+    need((ask(f'{path}/html').status == 200) == message['has_html'] == (message['html'] is not None), 'has_html is not whether there is HTML')
+    need(ask(f'{path}/attachments').json()['items'] == message['attachments'], 'two lists of the same attachments')
+    for attachment in message['attachments'][:3]:
+        address = f"/api/v1/attachments/{attachment['id']}"
+        need((ask(address).status == 200) == attachment['openable'], f'openable, and {address} says otherwise')
+        ask(f'{address}/preview')
+        ask(f'{address}/preview/1')
+        ask(f'{address}/preview/pdf')
+
+
 def check_ticket(document, session, get, ticket, seen):
     whole = get(f"/api/v1/tickets/{ticket['id']}")
     get(f"/api/v1/tickets/{ticket['id']}/timeline")
     answer = session.request('GET', f"/api/v1/tickets/{ticket['id']}")
     need(answer.headers['etag'] == f"\"{answer.json()['revision']}\"", 'ETag is not the revision')
     for message in whole['messages'][:3]:
-        for path in (f"/api/v1/messages/{message['id']}", f"/api/v1/messages/{message['id']}/source"):
-            seen.append(check_answer(document, 'GET', path, session.request('GET', path)))
+        check_message(document, session, f"/api/v1/messages/{message['id']}", seen)
     path = f"/api/v1/tickets/{ticket['id']}"
     for headers, status in (({}, 428), ({'If-Match': '"0"'}, 412), ({'If-Match': '*', 'X-CSRF-Token': 'x'}, 403)):
         answer = session.request('PATCH', path, headers=headers, body={'state': 'open'})
@@ -276,7 +295,9 @@ def check_ticket(document, session, get, ticket, seen):
 def check_not_there(document, session, seen):
     """What is not there answers like what is malformed, byte for byte."""
     bodies = set()
-    for path in ('/api/v1/tickets/%s', '/api/v1/tickets/%s/timeline', '/api/v1/messages/%s', '/api/v1/messages/%s/source'):
+    for path in ('/api/v1/tickets/%s', '/api/v1/tickets/%s/timeline', '/api/v1/messages/%s', '/api/v1/messages/%s/source',
+                 '/api/v1/messages/%s/html', '/api/v1/messages/%s/attachments', '/api/v1/attachments/%s', '/api/v1/attachments/%s/preview',
+                 '/api/v1/attachments/%s/preview/1', '/api/v1/attachments/%s/preview/pdf'):
         for name in (NOBODY, 'x', '1', NOBODY.upper()):
             answer = session.request('GET', path % name)
             need(answer.status == 404, f'GET {path % name}: {answer.status}')
