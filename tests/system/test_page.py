@@ -228,7 +228,7 @@ def test_hostile_letters_are_only_text(page, office, world, agent):
     assert page.js("document.querySelector('.from').textContent.endsWith('<kim@customer.example>')")
     assert page.js("document.documentElement.scrollWidth <= innerWidth")
     open_ticket(page, "files")
-    assert page.js("document.querySelectorAll('.attachments li').length") == 100
+    assert page.js("document.querySelectorAll('.attachments .file').length") == 100
     assert page.js("!document.querySelector('.attachments').open && !!document.querySelector('#reply-text')")
     assert page.js("document.images.length") == images and page.problems == []
     assert all(url.startswith((office.url + "/", "about:")) for url in page.requests)
