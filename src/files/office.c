@@ -134,6 +134,11 @@ static void judge_binary_links(struct judge *j, struct span part) {
     }
 }
 
+/* That there is a project is said by its name and the relationship to it, whatever can be read of it. */
+static bool leads_to_project(struct span name, struct span xml) {
+    return span_iends(name, SPAN(".rels")) && span_isearch(xml, SPAN("relationships/vbaProject")) < xml.n;
+}
+
 static void judge_ooxml_xml(struct office *office, struct judge *j, struct span name, struct span xml) {
     if (span_iends(name, SPAN(".rels")))
         office_judge_relationships(j, xml);
@@ -147,11 +152,15 @@ static void judge_ooxml_xml(struct office *office, struct judge *j, struct span 
         office->macro_sheet = true;
     if (has(xml, SPAN("_xlnm.Auto_")))
         office->auto_name = true;
+    if (leads_to_project(name, xml))
+        judge_found(j, FINDING_BIT(MACRO));
 }
 
 static void judge_ooxml(struct office *office, struct judge *j, struct span name, struct span content) {
     if (span_isearch(name, SPAN("macrosheets/")) < name.n)
         office->macro_sheet = true;
+    if (span_iends(name, SPAN("vbaProject.bin")))
+        judge_found(j, FINDING_BIT(MACRO));
     if (span_isearch(name, SPAN("activeX/")) < name.n)
         judge_found(j, FINDING_BIT(EMBEDDED_OBJECT));
     if (span_isearch(name, SPAN("embeddings/")) < name.n && !span_iends(name, SPAN(".rels")) &&

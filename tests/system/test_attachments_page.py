@@ -114,7 +114,7 @@ def test_what_was_found_and_pictures_of_it(page, office, world, tmp_path):
     assert "1 of them closed" in page.text(".attachments summary")
     assert "Download original…" in page.text(clean) and "Download original…" not in page.text(macro)
     page.js(f"document.querySelector('{macro} .findings summary').click()")
-    assert "macros that run when it is opened" in page.text(macro)
+    assert "It holds macros" in page.text(macro)
 
     page.press("Preview", within=clean)
     page.wait("document.querySelector('.viewer-pages img.there')", 60)  # the first start of LibreOffice
@@ -122,7 +122,7 @@ def test_what_was_found_and_pictures_of_it(page, office, world, tmp_path):
     page.press("Close", within="#viewer")
     page.press("Preview", within=macro)
     page.wait("document.querySelector('#viewer').open")
-    page.wait("document.querySelector('.viewer-pages img.there')", 30)
+    page.wait("document.querySelector('.viewer-pages img.there')", 60)
     page.shoot("preview-macro")
     assert "1 page. These are pictures of the pages; the original stays closed." in page.text("#viewer")
     assert page.js("document.querySelector('.viewer-pages img').naturalWidth") > 500
