@@ -69,6 +69,24 @@ static void zip_cut_or_grown(void **state) {
     assert_has(judged("a.zip", "", zip_finish(&hidden)), BIT(AMBIGUOUS));
 }
 
+/* What Word loads as macros is a macro, whatever is in it. */
+static void a_part_that_holds_macros_is_one(void **state) {
+    (void)state;
+    struct zip_maker named SD_CLEANUP(zip_maker_free) = zip_maker_new(), called SD_CLEANUP(zip_maker_free) = zip_maker_new();
+    zip_put(&named, "[Content_Types].xml", SPAN("<Types/>"), PLAIN);
+    zip_put(&named, "word/document.xml", SPAN("<w:document/>"), PLAIN);
+    zip_put(&named, "word/vbaProject.bin", SPAN("nothing that is known"), PLAIN);
+    assert_has(judged("a.docm", "", zip_finish(&named)), BIT(MACRO));
+    zip_put(&called, "[Content_Types].xml", SPAN("<Types/>"), PLAIN);
+    zip_put(&called, "word/document.xml", SPAN("<w:document/>"), PLAIN);
+    zip_put(&called, "word/_rels/document.xml.rels",
+            SPAN("<Relationships><Relationship Id=\"a\" Target=\"other.dat\" "
+                 "Type=\"http://schemas.microsoft.com/office/2006/relationships/vbaProject\"/></Relationships>"),
+            PLAIN);
+    zip_put(&called, "word/other.dat", SPAN("nothing that is known"), PLAIN);
+    assert_has(judged("a.docx", "", zip_finish(&called)), BIT(MACRO));
+}
+
 /* An archive of libarchive's making. */
 static void make_archive(struct archive *a, const char *name, unsigned type, const char *link, struct span content,
                          struct buf *to) {
@@ -240,6 +258,7 @@ static void archives_are_listed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_part_that_holds_macros_is_one),
         cmocka_unit_test(zip_entries_are_judged),
         cmocka_unit_test(zip_paths_and_links),
         cmocka_unit_test(zip_that_lies),

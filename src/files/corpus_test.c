@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "core/role.h"
 #include "mail/mail.h"
 
 #define BIT(name) FINDING_BIT(name)
@@ -16,13 +17,7 @@
 static const char *corpora;
 
 static bool read_file(const char *path, struct buf *to) {
-    FILE *f = fopen(path, "rb");
-    uint8_t *p = f ? buf_reserve(to, FILE_MAX_BYTES) : NULL;
-    if (p)
-        buf_grew(to, fread(p, 1, FILE_MAX_BYTES, f));
-    if (f)
-        (void)fclose(f);
-    return p != NULL;
+    return file_read(path, to) == SD_OK;
 }
 
 /* The value of a text member of one JSON object of index.json, whose layout is known. */

@@ -156,7 +156,18 @@ static void judge_ooxml_xml(struct office *office, struct judge *j, struct span 
         judge_found(j, FINDING_BIT(MACRO));
 }
 
+/* By name, relationship or content type, each of which makes some program load it, whatever it is then. */
+static bool is_macro_part(struct span name, struct span content) {
+    struct span word = SPAN("vbaProject");
+    if (span_iends(name, SPAN(".bin")) && span_isearch(name, word) < name.n)
+        return true;
+    bool says = span_iends(name, SPAN(".rels")) || span_ieq(name, SPAN("[Content_Types].xml"));
+    return says && span_isearch(content, word) < content.n;
+}
+
 static void judge_ooxml(struct office *office, struct judge *j, struct span name, struct span content) {
+    if (is_macro_part(name, content))
+        judge_found(j, FINDING_BIT(MACRO));
     if (span_isearch(name, SPAN("macrosheets/")) < name.n)
         office->macro_sheet = true;
     if (span_iends(name, SPAN("vbaProject.bin")))
