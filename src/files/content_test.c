@@ -172,6 +172,10 @@ static void messages_within(void **state) {
             "boundary=b\r\n\r\n"
             "--a\r\n\r\nx\r\n--a--\r\n--b\r\n\r\ny\r\n--b--\r\n",
             BIT(AMBIGUOUS)),
+        ROW("a.eml", "message/rfc822",
+            "From: a@example.org\r\nSubject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; name=a.txt\r\n"
+            "Content-Disposition: attachment; filename=a.js\r\n\r\nx\r\n",
+            BIT(SCRIPT)),
         ROW("a.txt", "text/plain", "hi\nbegin 644 x.exe\n#35J0\n`\nend\n", BIT(EXECUTABLE)),
         ROW("smime.p7m", "application/pkcs7-mime",
             "\x30\x80\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0\x80\x30\x80\x02\x01\x01\x31\x00\x30\x80\x06\x09\x2a\x86"

@@ -31,7 +31,9 @@ static void judge_part(struct judge *j, const struct mail_part *part) {
     if (!part->is_attachment && span_istarts(part->type, SPAN("text/")))
         uu_judge(j, buf_span(&content));
     else
-        judge_file(j, &(struct files_subject){.content = buf_span(&content), .name = part->name, .type = part->type});
+        judge_file(j,
+                   &(struct files_subject){
+                       .content = buf_span(&content), .name = part->name, .other_name = part->other_name, .type = part->type});
 }
 
 static void judge_letter(struct judge *j, struct span letter) {
