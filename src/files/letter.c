@@ -6,13 +6,10 @@
 #define LETTER_ARENA_BYTES ((size_t)64 * 1024 * 1024)
 #define UU_NAME_MAX 255
 
-#define AMBIGUITY(name) ((mail_ambiguities)1 << MAIL_AMBIGUITY_##name)
-/* Those that would show another program another attachment; who wrote a message within a message is nobody's worry. */
-static const mail_ambiguities structural =
-    AMBIGUITY(CTYPE_REPEATED) | AMBIGUITY(CTE_REPEATED) | AMBIGUITY(CTE_UNKNOWN) | AMBIGUITY(CTE_ON_MULTIPART) |
-    AMBIGUITY(BOUNDARY_MISSING) | AMBIGUITY(BOUNDARY_SYNTAX) | AMBIGUITY(BOUNDARY_REPEATED) | AMBIGUITY(BOUNDARY_LINE) |
-    AMBIGUITY(BOUNDARY_AFTER_END) | AMBIGUITY(BOUNDARY_PREFIX) | AMBIGUITY(MULTIPART_EMPTY) | AMBIGUITY(PARTS_TOO_MANY) |
-    AMBIGUITY(PARTS_TOO_DEEP) | AMBIGUITY(BASE64_AFTER_END) | AMBIGUITY(NAME_REPEATED) | AMBIGUITY(PARTIAL);
+/* Who wrote a message within a message is nobody's worry: only what would show another program another attachment is. */
+static bool is_structural(mail_ambiguities seen) {
+    return mail_ambiguity_of_parts(seen) || mail_ambiguity_of_names(seen);
+}
 
 static void judge_part(struct judge *j, const struct mail_part *part) {
     struct buf content SD_CLEANUP(buf_free) = buf_new(part->body.n + LIMIT_MESSAGE_BYTES);
@@ -24,7 +21,7 @@ static void judge_part(struct judge *j, const struct mail_part *part) {
         judge_fail(j, err);
         return;
     }
-    if (seen & structural)
+    if (is_structural(seen))
         judge_found(j, FINDING_BIT(AMBIGUOUS));
     if (!judge_unpacked(j, content.n))
         return;
@@ -46,7 +43,7 @@ static void judge_letter(struct judge *j, struct span letter) {
         judge_fail(j, err);
     if (err != SD_OK)
         return;
-    if (m.ambiguities & structural)
+    if (is_structural(m.ambiguities))
         judge_found(j, FINDING_BIT(AMBIGUOUS));
     for (size_t i = 0; i < m.part_count && judge_goes_on(j); i++)
         judge_part(j, &m.parts[i]);

@@ -10,24 +10,13 @@
 #define VERDICT_BYTES 256
 #define VERDICTS_BYTES ((LIMIT_ATTACHMENTS + 1) * (VERDICT_BYTES + (size_t)4))
 
-/* By these, another mail program may show other attachments than ours does, or other content in them. */
-#define BIT(name) ((mail_ambiguities)1 << MAIL_AMBIGUITY_##name)
-static const mail_ambiguities other_attachments =
-    BIT(HEADER_SYNTAX) | BIT(HEADER_SPACE_NAME) | BIT(HEADER_NUL) | BIT(HEADER_CR) | BIT(HEADER_TOO_LONG) |
-    BIT(HEADER_EMPTY_FOLD) | BIT(CTYPE_REPEATED) | BIT(CTE_REPEATED) | BIT(CTE_UNKNOWN) | BIT(CTE_ON_MULTIPART) |
-    BIT(DISPOSITION_REPEATED) | BIT(BOUNDARY_MISSING) | BIT(BOUNDARY_SYNTAX) | BIT(BOUNDARY_REPEATED) | BIT(BOUNDARY_LINE) |
-    BIT(BOUNDARY_AFTER_END) | BIT(BOUNDARY_PREFIX) | BIT(MULTIPART_EMPTY) | BIT(PARTS_TOO_MANY) | BIT(PARTS_TOO_DEEP) |
-    BIT(BASE64_AFTER_END) | BIT(BASE64_JUNK) | BIT(FILE_DIRTY) | BIT(FILE_IN_TEXT) | BIT(MIME_SYNTAX) | BIT(MIME_LONG_LINE) |
-    BIT(BODY_NUL) | BIT(PARTIAL);
-static const mail_ambiguities other_names = BIT(NAME_REPEATED) | BIT(NAME_SYNTAX);
-
 /* ---- structure ---- */
 
 static void note_ambiguities(const struct letter_parts *parts, struct letter_found *found) {
     uint64_t all = 0, files = 0;
-    if (parts->ambiguities & other_attachments)
+    if (mail_ambiguity_of_parts(parts->ambiguities))
         all |= FINDING_BIT(AMBIGUOUS);
-    if (parts->ambiguities & other_names)
+    if (mail_ambiguity_of_names(parts->ambiguities))
         files |= FINDING_BIT(NAME_SEVERAL);
     found->letter.findings |= all;
     for (size_t i = 0; i < found->count; i++)

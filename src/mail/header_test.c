@@ -93,6 +93,9 @@ static void every_ambiguity_has_its_words(void **state) {
     }
     assert_string_equal(mail_ambiguity_id(MAIL_AMBIGUITY_COUNT), "unknown");
     assert_true(mail_ambiguity_severe(AMBIGUITY(FROM_REPEATED) | AMBIGUITY(BODY_CR)));
+    assert_true(mail_ambiguity_of_parts(AMBIGUITY(BOUNDARY_LINE)) && !mail_ambiguity_of_names(AMBIGUITY(BOUNDARY_LINE)));
+    assert_true(mail_ambiguity_of_names(AMBIGUITY(NAME_SYNTAX)) && mail_ambiguity_severe(AMBIGUITY(NAME_SYNTAX)));
+    assert_false(mail_ambiguity_of_parts(AMBIGUITY(FROM_SYNTAX) | AMBIGUITY(UUENCODE)));
     assert_false(mail_ambiguity_severe(AMBIGUITY(BODY_CR) | AMBIGUITY(UUENCODE)));
 }
 

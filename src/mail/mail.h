@@ -11,7 +11,11 @@
 #include "core/arena.h"
 #include "core/buf.h"
 
-/* name, id for API and logs, plain sentence. Severe ones (S) hold the mail (disposition review); others (N) are only noted. */
+/*
+ * name, id for API and logs, plain sentence. Severe ones hold the mail (disposition review): by those of its parts (P) another
+ * program may show other attachments than ours does, or other content in them; by those of its files (F) another name for one;
+ * the rest (S) are about who wrote it. Others (N) are only noted.
+ */
 #define MAIL_AMBIGUITY_LIST(X)                                                                                                 \
     X(FROM_MISSING, "from-missing", S, "The message has no From field.")                                                       \
     X(FROM_REPEATED, "from-repeated", S, "The message has more than one From field; programs may show different senders.")     \
@@ -23,54 +27,54 @@
     X(DATE_REPEATED, "date-repeated", N, "The message has more than one Date field.")                                          \
     X(RECIPIENTS_REPEATED, "recipients-repeated", N, "The message has more than one To or Cc field.")                          \
     X(MESSAGE_ID_REPEATED, "message-id-repeated", N, "The message has more than one Message-ID field.")                        \
-    X(HEADER_SYNTAX, "header-syntax", S, "A header line is neither a field nor a continuation of one.")                        \
-    X(HEADER_SPACE_NAME, "header-space-name", S, "A header field has a space before its colon; programs differ on its name.")  \
-    X(HEADER_NUL, "header-nul", S, "The header contains NUL bytes.")                                                           \
-    X(HEADER_CR, "header-cr", S, "The header contains a bare CR or LF.")                                                       \
+    X(HEADER_SYNTAX, "header-syntax", P, "A header line is neither a field nor a continuation of one.")                        \
+    X(HEADER_SPACE_NAME, "header-space-name", P, "A header field has a space before its colon; programs differ on its name.")  \
+    X(HEADER_NUL, "header-nul", P, "The header contains NUL bytes.")                                                           \
+    X(HEADER_CR, "header-cr", P, "The header contains a bare CR or LF.")                                                       \
     X(HEADER_8BIT, "header-8bit", N, "The header contains bytes that are not ASCII.")                                          \
-    X(HEADER_TOO_LONG, "header-too-long", S, "The header is larger or has more fields than Sealdesk reads.")                   \
-    X(HEADER_EMPTY_FOLD, "header-empty-fold", S, "A folded line holds only white space; programs may end the header there.")   \
-    X(BODY_NUL, "body-nul", S, "The body contains NUL bytes.")                                                                 \
+    X(HEADER_TOO_LONG, "header-too-long", P, "The header is larger or has more fields than Sealdesk reads.")                   \
+    X(HEADER_EMPTY_FOLD, "header-empty-fold", P, "A folded line holds only white space; programs may end the header there.")   \
+    X(BODY_NUL, "body-nul", P, "The body contains NUL bytes.")                                                                 \
     X(BODY_CR, "body-cr", N, "The body contains a bare CR or LF.")                                                             \
-    X(CTYPE_REPEATED, "content-type-repeated", S, "A part has more than one Content-Type field.")                              \
+    X(CTYPE_REPEATED, "content-type-repeated", P, "A part has more than one Content-Type field.")                              \
     X(CTYPE_SYNTAX, "content-type-syntax", N, "A Content-Type field cannot be read in one way only.")                          \
-    X(CTE_REPEATED, "encoding-repeated", S, "A part has more than one Content-Transfer-Encoding field.")                       \
-    X(CTE_UNKNOWN, "encoding-unknown", S, "A part has an unknown Content-Transfer-Encoding.")                                  \
-    X(CTE_ON_MULTIPART, "encoding-on-multipart", S, "A multipart is itself encoded.")                                          \
-    X(DISPOSITION_REPEATED, "disposition-repeated", S, "A part has more than one Content-Disposition field.")                  \
-    X(MIME_SYNTAX, "mime-syntax", S, "A Content- field breaks the grammar; programs differ on what the part is.")              \
-    X(MIME_LONG_LINE, "mime-long-line", S, "A Content- field has a line that some programs cut.")                              \
-    X(BOUNDARY_MISSING, "boundary-missing", S, "A multipart has no usable boundary.")                                          \
-    X(BOUNDARY_SYNTAX, "boundary-syntax", S, "A boundary has characters that programs read differently.")                      \
-    X(BOUNDARY_REPEATED, "boundary-repeated", S, "A parameter that decides the structure is given twice.")                     \
-    X(BOUNDARY_LINE, "boundary-line", S, "A line is a boundary to some programs and text to others.")                          \
-    X(BOUNDARY_AFTER_END, "boundary-after-end", S, "A multipart goes on after it was closed.")                                 \
+    X(CTE_REPEATED, "encoding-repeated", P, "A part has more than one Content-Transfer-Encoding field.")                       \
+    X(CTE_UNKNOWN, "encoding-unknown", P, "A part has an unknown Content-Transfer-Encoding.")                                  \
+    X(CTE_ON_MULTIPART, "encoding-on-multipart", P, "A multipart is itself encoded.")                                          \
+    X(DISPOSITION_REPEATED, "disposition-repeated", P, "A part has more than one Content-Disposition field.")                  \
+    X(MIME_SYNTAX, "mime-syntax", P, "A Content- field breaks the grammar; programs differ on what the part is.")              \
+    X(MIME_LONG_LINE, "mime-long-line", P, "A Content- field has a line that some programs cut.")                              \
+    X(BOUNDARY_MISSING, "boundary-missing", P, "A multipart has no usable boundary.")                                          \
+    X(BOUNDARY_SYNTAX, "boundary-syntax", P, "A boundary has characters that programs read differently.")                      \
+    X(BOUNDARY_REPEATED, "boundary-repeated", P, "A parameter that decides the structure is given twice.")                     \
+    X(BOUNDARY_LINE, "boundary-line", P, "A line is a boundary to some programs and text to others.")                          \
+    X(BOUNDARY_AFTER_END, "boundary-after-end", P, "A multipart goes on after it was closed.")                                 \
     X(BOUNDARY_OPEN, "boundary-open", N, "A multipart is not closed.")                                                         \
-    X(BOUNDARY_PREFIX, "boundary-prefix", S, "One boundary is the beginning of another.")                                      \
+    X(BOUNDARY_PREFIX, "boundary-prefix", P, "One boundary is the beginning of another.")                                      \
     X(MULTIPART_TEXT_OUTSIDE, "multipart-text-outside", N, "There is text before the first or after the last part.")           \
-    X(MULTIPART_EMPTY, "multipart-empty", S, "A multipart has no parts; programs may show its text as the body.")              \
-    X(PARTS_TOO_MANY, "parts-too-many", S, "The message has more parts than Sealdesk reads.")                                  \
-    X(PARTS_TOO_DEEP, "parts-too-deep", S, "Parts are nested more deeply than Sealdesk reads.")                                \
+    X(MULTIPART_EMPTY, "multipart-empty", P, "A multipart has no parts; programs may show its text as the body.")              \
+    X(PARTS_TOO_MANY, "parts-too-many", P, "The message has more parts than Sealdesk reads.")                                  \
+    X(PARTS_TOO_DEEP, "parts-too-deep", P, "Parts are nested more deeply than Sealdesk reads.")                                \
     X(BASE64_DIRTY, "base64-dirty", N, "Base64 text has characters that do not belong there or wrong padding.")                \
-    X(BASE64_JUNK, "base64-junk", S, "Base64 text has characters that some programs skip and others stop at.")                 \
-    X(BASE64_AFTER_END, "base64-after-end", S,                                                                                 \
+    X(BASE64_JUNK, "base64-junk", P, "Base64 text has characters that some programs skip and others stop at.")                 \
+    X(BASE64_AFTER_END, "base64-after-end", P,                                                                                 \
       "Base64 text goes on after its end; programs differ on where the content ends.")                                         \
     X(QP_DIRTY, "quoted-printable-dirty", N, "Quoted-printable text has an escape that is none.")                              \
-    X(FILE_DIRTY, "file-encoding-dirty", S, "The encoding of a file has errors that programs mend differently.")               \
-    X(NAME_REPEATED, "name-repeated", S, "A part has two file names of different kinds.")                                      \
-    X(NAME_SYNTAX, "name-syntax", S, "A file name is written so that programs read different names.")                          \
+    X(FILE_DIRTY, "file-encoding-dirty", P, "The encoding of a file has errors that programs mend differently.")               \
+    X(NAME_REPEATED, "name-repeated", F, "A part has two file names of different kinds.")                                      \
+    X(NAME_SYNTAX, "name-syntax", F, "A file name is written so that programs read different names.")                          \
     X(NAME_ENCODED, "name-encoded", N, "A file name is encoded in a way that programs read differently.")                      \
     X(CHARSET_UNKNOWN, "charset-unknown", N, "A part names a character set that Sealdesk does not know.")                      \
     X(CHARSET_BROKEN, "charset-broken", N, "Text is not valid in the character set it names.")                                 \
     X(CHARSET_MULTIPLE, "charset-multiple", N, "A part names more than one character set.")                                    \
-    X(CHARSET_MASKING, "charset-masking", S,                                                                                   \
+    X(CHARSET_MASKING, "charset-masking", P,                                                                                   \
       "A part is in a character set in which programs that do not know it read other text.")                                   \
-    X(PARTIAL, "message-partial", S, "The message is one piece of a split message (message/partial) or an external body.")     \
+    X(PARTIAL, "message-partial", P, "The message is one piece of a split message (message/partial) or an external body.")     \
     X(UNSIGNED_TAIL, "unsigned-tail", N,                                                                                       \
       "A DKIM signature covers only the beginning of the text (l=); the rest is anybody's.")                                   \
-    X(PART_IN_TEXT, "part-in-text", S, "A text holds what some programs read as a part of the message.")                       \
+    X(PART_IN_TEXT, "part-in-text", P, "A text holds what some programs read as a part of the message.")                       \
     X(UUENCODE, "uuencode", N, "The text contains a uuencoded file; it is listed as an attachment.")                           \
-    X(FILE_IN_TEXT, "file-in-text", S, "The text holds a file (uuencode, yEnc, BinHex) that some programs take out of it.")
+    X(FILE_IN_TEXT, "file-in-text", P, "The text holds a file (uuencode, yEnc, BinHex) that some programs take out of it.")
 
 enum mail_ambiguity {
 #define X(name, id, severity, sentence) MAIL_AMBIGUITY_##name,
@@ -83,7 +87,9 @@ enum mail_ambiguity {
 typedef uint64_t mail_ambiguities;
 const char *mail_ambiguity_id(enum mail_ambiguity a);
 const char *mail_ambiguity_sentence(enum mail_ambiguity a);
-bool mail_ambiguity_severe(mail_ambiguities set); /* any severe one in the set */
+bool mail_ambiguity_severe(mail_ambiguities set);   /* any severe one in the set */
+bool mail_ambiguity_of_parts(mail_ambiguities set); /* any P */
+bool mail_ambiguity_of_names(mail_ambiguities set); /* any F */
 
 /* One header field as it stands. */
 struct mail_field {
