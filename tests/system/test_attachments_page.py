@@ -156,7 +156,7 @@ def test_what_was_found_and_pictures_of_it(page, office, world, tmp_path):
     page.wait("document.querySelectorAll('.timeline li').length > 3")
     history = page.text(".timeline")
     assert "Looked at pictures of an attachment." in history and "Took the original of an attachment." in history
-    assert "Released it, whatever was found in it." in history and "seen on the phone" in history
+    assert "Released it, whatever was found in it: the customer's own calculation, seen on the phone" in history
     assert page.problems == [] and "undefined" not in page.text("#ticket")
 
 
