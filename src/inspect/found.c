@@ -6,7 +6,8 @@
 
 #include <unistd.h>
 
-#define TELL_MS 2000 /* the sender waits; what cannot be told now is looked into again */
+#define TELL_MS 2000  /* the sender waits; what cannot be told now is looked into again */
+#define TEXTS_MAX 100 /* encoded text parts of one letter: two, as a rule */
 #define VERDICT_BYTES 256
 #define VERDICTS_BYTES ((LIMIT_ATTACHMENTS + 1) * (VERDICT_BYTES + (size_t)4))
 
@@ -50,6 +51,41 @@ static enum sd_err scan_bytes(struct inspector *in, struct span bytes, struct de
     return err;
 }
 
+/* Text that is encoded, as we decode it: the scanner, which reads the letter by itself, may decode it in another way. */
+static bool is_encoded_text(const struct mail_part *part) {
+    return !part->is_attachment && !part->is_multipart && part->encoding != MAIL_ENCODING_IDENTITY && part->body.n > 0;
+}
+
+static enum sd_err scan_text(struct inspector *in, const struct mail_part *part, struct deadline deadline,
+                             struct found *letter) {
+    struct buf text SD_CLEANUP(buf_free) = buf_new(LIMIT_MESSAGE_BYTES + 1024 * 1024);
+    struct found found = {.findings = 0};
+    mail_ambiguities dirt = 0; /* known since the text was made */
+    enum sd_err err = mail_decode_body(part, &text, &dirt);
+    if (err == SD_OK && text.n)
+        err = scan_bytes(in, buf_span(&text), deadline, &found);
+    letter->findings |= found.findings | (err ? FINDING_BIT(SCANNER_DOWN) : 0);
+    if (found.signature[0] && !letter->signature[0])
+        memcpy(letter->signature, found.signature, sizeof letter->signature);
+    return err;
+}
+
+static enum sd_err scan_texts(struct inspector *in, const struct mail_message *message, struct deadline deadline,
+                              struct found *letter) {
+    enum sd_err err = SD_OK;
+    size_t count = 0;
+    for (size_t i = 0; i < message->part_count && err == SD_OK; i++) {
+        if (!is_encoded_text(&message->parts[i]))
+            continue;
+        if (++count > TEXTS_MAX) {
+            letter->findings |= FINDING_BIT(LIMIT_ENTRIES);
+            break;
+        }
+        err = scan_text(in, &message->parts[i], deadline, letter);
+    }
+    return err;
+}
+
 /* After the first that got no answer, the others would only wait as long. */
 static void scan_all(struct inspector *in, int letter, const struct letter_parts *parts, struct deadline deadline,
                      struct letter_found *found) {
@@ -57,7 +93,9 @@ static void scan_all(struct inspector *in, int letter, const struct letter_parts
     bool tried = err == SD_OK;
     if (tried)
         err = scan_file(in, letter, deadline, &found->letter);
-    else
+    if (tried && err == SD_OK)
+        err = scan_texts(in, parts->message, deadline, &found->letter);
+    if (!tried)
         found->letter.findings |= FINDING_BIT(SCANNER_DOWN);
     for (size_t i = 0; i < found->count; i++)
         if (err == SD_OK)

@@ -32,6 +32,7 @@ struct letter_found {
 struct letter_parts {
     struct span bytes;
     struct sha256 digest;
+    const struct mail_message *message; /* of these bytes */
     struct span files[LIMIT_ATTACHMENTS];
     size_t count;
     mail_ambiguities ambiguities;

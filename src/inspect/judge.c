@@ -95,6 +95,7 @@ static enum sd_err look_into(struct inspector *in, struct deadline deadline, str
         return SD_ERR_NOMEM;
     parts->bytes = letter;
     parts->digest = w->digest;
+    parts->message = &w->message;
     parts->ambiguities = w->judgement.ambiguities;
     facets_parts(&w->facets, parts);
     enum sd_err err = found_look(in, parts, deadline, found);

@@ -12,14 +12,15 @@ static void put_state(uint64_t findings, struct ipc_list *list, struct buf *raw)
 
 static enum sd_err read_source(struct span source, struct arena *arena, struct letter_facets *facets,
                                struct letter_parts *parts) {
-    struct mail_message message;
-    enum sd_err err = mail_parse(source, arena, &message);
-    err = err ? err : facets_of_files(&message, facets);
+    struct mail_message *message = ARENA_NEW(arena, struct mail_message);
+    enum sd_err err = message ? mail_parse(source, arena, message) : SD_ERR_NOMEM;
+    err = err ? err : facets_of_files(message, facets);
     err = err ? err : crypt_sha256(source, &parts->digest);
     if (err)
         return err;
     parts->bytes = source;
-    parts->ambiguities = message.ambiguities | facets->ambiguities;
+    parts->message = message;
+    parts->ambiguities = message->ambiguities | facets->ambiguities;
     facets_parts(facets, parts);
     return SD_OK;
 }

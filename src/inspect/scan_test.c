@@ -100,6 +100,21 @@ static void the_letter_itself_is_scanned(void **state) {
     assert_string_equal(keeper_of(&rig)->found[0].signature, EICAR_NAME);
 }
 
+/* In a text that shows itself only when it is decoded, in a way that not every decoder goes along with. */
+static void an_encoded_text_is_scanned_as_we_read_it(void **state) {
+    (void)state;
+    struct judged j SD_CLEANUP(judged_free) = letter_begin();
+    struct span text = eicar();
+    buf_text(&j.letter, "--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
+    for (size_t i = 0; i < text.n; i++)
+        buf_printf(&j.letter, "=%02x%s", text.p[i], i % 7 == 6 ? "= \t\r\n" : "");
+    buf_text(&j.letter, "=\r\n\r\n");
+    judge_by(&rig, &j);
+    assert_int_equal(j.rep.attachments, 0);
+    assert_int_equal(j.rep.state, OBJECT_MALICIOUS);
+    assert_string_equal(keeper_of(&rig)->found[0].signature, EICAR_NAME);
+}
+
 static void wait_until_up(struct rig *r, bool up) {
     struct deadline deadline = deadline_in_ms(20000);
     char engine[ENGINE_BYTES + 1];
@@ -380,6 +395,7 @@ int main(void) {
         WITH_CLAMD(a_clean_letter_is_clean),
         WITH_CLAMD(a_virus_is_quarantined_and_named),
         WITH_CLAMD(the_letter_itself_is_scanned),
+        WITH_CLAMD(an_encoded_text_is_scanned_as_we_read_it),
         WITH_CLAMD(files_are_looked_into),
         WITH_CLAMD(ambiguity_is_a_finding),
         cmocka_unit_test(a_file_that_never_ends_is_unscannable),
