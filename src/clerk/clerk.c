@@ -78,10 +78,11 @@ static enum sd_err new_previewer(struct role_ctx *ctx) {
 }
 
 static enum sd_err new_rescan(struct role_ctx *ctx) {
+    int64_t ask_ms = config_int(role_config(ctx), "scan.ask_seconds") * 1000;
     struct rescan_spec spec = {.store_dir = clerk.store_dir,
                                .keeper = role_client(ctx, "keeper"),
                                .inspect = role_client(ctx, INSPECTOR),
-                               .wait_ms = RESCAN_WAIT_MS};
+                               .wait_ms = ask_ms < RESCAN_WAIT_MS ? ask_ms : RESCAN_WAIT_MS};
     return rescan_new(&spec, &clerk.rescan);
 }
 

@@ -63,6 +63,9 @@ static bool is_odd_scheme(struct span target) {
 void office_judge_relationships(struct judge *j, struct span xml) {
     struct markup_tag tag;
     while (markup_next(&xml, &tag)) {
+        if (span_ieq(tag.name, SPAN("Relationship")) &&
+            span_iends(markup_attribute_of(&tag, SPAN("Type")), SPAN("/vbaProject")))
+            judge_found(j, FINDING_BIT(MACRO)); /* whatever it leads to, and whether that can be read */
         if (!span_ieq(tag.name, SPAN("Relationship")) ||
             !span_ieq(markup_attribute_of(&tag, SPAN("TargetMode")), SPAN("External")))
             continue;

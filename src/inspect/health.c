@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
-#define ASK_MS 3000  /* a version is said at once */
-#define UP_MS 60000  /* between two questions while it answers */
-#define DOWN_MS 1000 /* while it does not */
+#define ASK_MS 3000   /* a version is said at once */
+#define TOLD_MS 60000 /* the keeper, though nothing changed */
+#define DOWN_MS 1000  /* while it does not */
 #define TELL_MS 5000
 #define TELL_AGAIN_MS 5000 /* a keeper that is locked, or not there yet */
 #define OLD_MS (INT64_C(7) * 24 * 60 * 60 * 1000)
@@ -16,6 +16,7 @@
 #define SENTENCE_DOWN "The virus scanner does not answer: attachments stay closed."
 
 void health_init(struct health *h) {
+    h->ask_ms = TOLD_MS;
     pthread_mutex_init(&h->lock, NULL);
     cond_init_monotonic(&h->wake);
 }
@@ -84,7 +85,7 @@ bool health_ask(struct health *h) {
 /* Until the next question is due, somebody is to be told, or a scan failed. */
 static void wait_for_next(struct health *h, struct deadline tell) {
     pthread_mutex_lock(&h->lock);
-    struct deadline next = deadline_in_ms(h->scanner.ops && !h->up ? DOWN_MS : UP_MS);
+    struct deadline next = deadline_in_ms(h->scanner.ops && !h->up ? DOWN_MS : h->ask_ms);
     if (h->keeper)
         next = deadline_sooner(next, tell);
     struct timespec until = {next.at_ns / 1000000000, next.at_ns % 1000000000};
@@ -100,7 +101,7 @@ void *health_run(void *arg) {
         bool changed = health_ask(h);
         if (h->keeper && (changed || deadline_passed(tell))) {
             enum sd_err err = tell_keeper(h);
-            tell = deadline_in_ms(err ? TELL_AGAIN_MS : UP_MS);
+            tell = deadline_in_ms(err ? TELL_AGAIN_MS : TOLD_MS);
         }
         wait_for_next(h, tell);
     }

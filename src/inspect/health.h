@@ -1,6 +1,6 @@
 /*
- * health.h - how the virus scanner is: asked once a minute, and every second while it does not answer, by a thread of its own;
- * told to the keeper at start, when it changes, and every minute.
+ * health.h - how the virus scanner is: asked once a minute (scan.ask_seconds), and every second while it does not answer, by a
+ * thread of its own; told to the keeper at start, when it changes, and every minute.
  */
 #ifndef SD_INSPECT_HEALTH_H
 #define SD_INSPECT_HEALTH_H
@@ -14,6 +14,7 @@ struct health {
     struct scanner scanner;        /* ops NULL: none is configured */
     struct signatures *signatures; /* NULL: no folder of signatures can be looked at */
     struct ipc_client *keeper;     /* NULL: nobody is told */
+    int64_t ask_ms;                /* between two questions while it answers */
     int64_t settle_ms;
     pthread_mutex_t lock;
     pthread_cond_t wake;

@@ -125,6 +125,7 @@ enum sd_err scan_prepare(struct inspector *in, uint32_t uid, uint32_t gid, const
     struct places places = {.spec = {.uid = uid, .gid = gid}};
     enum sd_err err = read_settings(in->config, &in->scan);
     health_init(&in->health);
+    in->health.ask_ms = config_int(in->config, "scan.ask_seconds") * 1000;
     in->health.settle_ms = config_int(in->config, "scan.settle_seconds") * 1000;
     err = err ? err : spawn_files(in, uid, gid, files);
     err = err ? err : connect_places(in, &places);

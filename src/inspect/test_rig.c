@@ -35,6 +35,7 @@ static const char *const scan_lines[] = {
     "scan.clamd=",
     "scan.signatures=",
     "scan.settle_seconds=0",
+    "scan.ask_seconds=60",
     "scan.connections=4",
     "scan.timeout_seconds=20",
     "scan.when_down=accept",

@@ -15,6 +15,7 @@ static const struct range {
     const char *unit;
 } ranges[] = {
     {"scan.settle_seconds", 0, 86400, "seconds"},
+    {"scan.ask_seconds", 1, 120, "seconds"},
     {"scan.connections", 1, 64, "connections"},
     {"scan.timeout_seconds", 1, 600, "seconds"},
     {"scan.entries", 1, 1000000, "files"},

@@ -165,6 +165,8 @@ static void values_about_attachments_have_words_and_ranges(SD_UNUSED void **stat
                                         "scan.rspamd_password_file=/etc/hostname", /* without the controller */
                                         "scan.signatures=clamav",
                                         "scan.clamd_conf=clamd.conf",
+                                        "scan.ask_seconds=0",
+                                        "scan.ask_seconds=121", /* the keeper takes one that is silent for gone */
                                         "scan.connections=0",
                                         "scan.timeout_seconds=0",
                                         "scan.entries=0",

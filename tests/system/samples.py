@@ -100,7 +100,7 @@ def ole(streams):
 def docm():
     """A text document with a macro that runs when it is opened."""
     source = compressed_vba(b'Attribute VB_Name = "ThisDocument"\r\nSub AutoOpen()\r\nShell "calc.exe"\r\nEnd Sub\r\n')
-    return docx(macros=ole([("ThisDocument", source), ("dir", compressed_vba(b"\x01\0\x04\0\0\0\x03\0\0\0"))]))
+    return docx(macros=ole([("ThisDocument", source), ("_VBA_PROJECT", b"\xcc\x61"), ("dir", compressed_vba(b"\x01\0\x04\0\0\0\x03\0\0\0"))]))
 
 
 def encrypted_zip(name="order.txt", size=200):

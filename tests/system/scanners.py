@@ -134,7 +134,7 @@ class Clamd(Daemon):
     def options(self):
         """What tells an installation about it; waits are short."""
         return [f"scan.clamd={self.endpoint}", f"scan.signatures={self.database}", f"scan.clamd_conf={self.conf}",
-                "scan.settle_seconds=1"]
+                "scan.settle_seconds=1", "scan.ask_seconds=1"]
 
 
 class Rspamd(Daemon):
