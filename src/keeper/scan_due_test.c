@@ -96,6 +96,7 @@ static void say(bool configured, bool up, const char *engine) {
 /* After 1, 5, 15, 30, 60 minutes, as long as nobody says what is in it. */
 static void tried_again(SD_UNUSED void **state) {
     static const int64_t minutes[] = {1, 5, 15, 30, 60, 60, 60};
+    say(true, true, "ClamAV 1/1/1");
     adopt(1);
     for (size_t i = 0; i < SD_COUNT(minutes); i++) {
         rig_now_ms += minutes[i] * MINUTE_MS - 1000;
@@ -129,6 +130,21 @@ static void only_when_somebody_can(SD_UNUSED void **state) {
     say(true, true, "ClamAV 1/1/1");
     assert_true(due_now().retried);
     find(OBJECT_CLEAN, "ClamAV 1/1/1");
+}
+
+/* What waited for the scanner does not wait for its turn when that is back; but what may have brought it down does. */
+static void at_once_when_it_is_back(SD_UNUSED void **state) {
+    adopt(30);
+    for (unsigned i = 0; i < 4; i++) {
+        say(true, false, "");
+        assert_false(due_now().retried);
+        say(true, true, "ClamAV 1/1/1");
+        assert_int_equal(due_now().retried, i < 2);
+    }
+    find(OBJECT_CLEAN, "ClamAV 1/1/1");
+    say(true, false, "");
+    say(true, true, "ClamAV 1/1/1");
+    assert_false(due_now().retried); /* it is known now */
 }
 
 static void told_once(SD_UNUSED void **state) {
@@ -353,11 +369,17 @@ static void incidents_are_closed(SD_UNUSED void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tried_again),     cmocka_unit_test(only_when_somebody_can),
-        cmocka_unit_test(told_once),       cmocka_unit_test(epochs),
-        cmocka_unit_test(hunted),          cmocka_unit_test(sources_are_hunted),
-        cmocka_unit_test(many_are_hunted), cmocka_unit_test(came_out_later),
-        cmocka_unit_test(never_let_in),    cmocka_unit_test(incidents_are_closed),
+        cmocka_unit_test(tried_again),
+        cmocka_unit_test(only_when_somebody_can),
+        cmocka_unit_test(at_once_when_it_is_back),
+        cmocka_unit_test(told_once),
+        cmocka_unit_test(epochs),
+        cmocka_unit_test(hunted),
+        cmocka_unit_test(sources_are_hunted),
+        cmocka_unit_test(many_are_hunted),
+        cmocka_unit_test(came_out_later),
+        cmocka_unit_test(never_let_in),
+        cmocka_unit_test(incidents_are_closed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -6,6 +6,7 @@
 #define MINUTE_MS (INT64_C(60) * 1000)
 #define DAY_MS (24 * 60 * MINUTE_MS)
 #define SAID_MS (5 * MINUTE_MS) /* inspectors say it every minute: one that was not heard of for so long is gone */
+#define TRIES_AT_ONCE 2         /* what has failed more often may be what brings the scanner down: it keeps its place */
 #define EPOCHS_A_DAY 200        /* signatures come a few times a day; each epoch costs a record and scans */
 
 /* ---- epochs ---- */
@@ -80,6 +81,14 @@ static bool is_news(struct keeper *k, bool *ret_up) {
     return news;
 }
 
+/* It is back: what waited for it does not wait for its turn. */
+static enum sd_err scan_now(struct keeper *k) {
+    struct query q = db_query(k->db, SQL_SCAN_NOW);
+    query_int(&q, k->spec.now_ms());
+    query_int(&q, TRIES_AT_ONCE);
+    return query_run(&q);
+}
+
 static enum sd_err answer_news(struct keeper *k, struct ipc_call *call, int64_t epoch, bool up, bool news) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
     struct epoch_word word;
@@ -112,5 +121,7 @@ enum sd_err keeper_on_scanner(void *ctx, struct ipc_call *call, const struct kee
     if (err)
         return err;
     bool news = is_news(k, &up);
-    return answer_news(k, call, epoch, up, news || (begins && up));
+    if (news && up)
+        err = scan_now(k);
+    return err ? err : answer_news(k, call, epoch, up, news || (begins && up));
 }
