@@ -47,7 +47,7 @@ static void configure(struct ipc_client *control) {
     buf_printf(
         &config,
         "main.hostname=mx.example.org\nmain.data_dir=%s\nlog.level=info\nlog.checkpoint_file=\nlog.syslog=\nlog.syslog_ca=\n"
-        "preview.seconds=10\nscan.rspamd_controller=tcp:127.0.0.1:11334\n",
+        "preview.seconds=10\nscan.ask_seconds=60\nscan.rspamd_controller=tcp:127.0.0.1:11334\n",
         dir.path);
     struct control_start_req req = {.role = SPAN("clerk"), .landlock_abi_max = 99, .config = buf_span(&config)};
     assert_int_equal(control_start_call(control, &req, deadline_in_ms(5000), &msg, &rep), SD_OK);
