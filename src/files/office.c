@@ -137,11 +137,6 @@ static void judge_binary_links(struct judge *j, struct span part) {
     }
 }
 
-/* That there is a project is said by its name and the relationship to it, whatever can be read of it. */
-static bool leads_to_project(struct span name, struct span xml) {
-    return span_iends(name, SPAN(".rels")) && span_isearch(xml, SPAN("relationships/vbaProject")) < xml.n;
-}
-
 static void judge_ooxml_xml(struct office *office, struct judge *j, struct span name, struct span xml) {
     if (span_iends(name, SPAN(".rels")))
         office_judge_relationships(j, xml);
@@ -155,17 +150,15 @@ static void judge_ooxml_xml(struct office *office, struct judge *j, struct span 
         office->macro_sheet = true;
     if (has(xml, SPAN("_xlnm.Auto_")))
         office->auto_name = true;
-    if (leads_to_project(name, xml))
-        judge_found(j, FINDING_BIT(MACRO));
 }
 
-/* By name, relationship or content type, each of which makes some program load it, whatever it is then. */
+/* By its name or the content type it is given; by relationship see office_judge_relationships(). Each makes some program load
+ * it, whatever is in it. */
 static bool is_macro_part(struct span name, struct span content) {
     struct span word = SPAN("vbaProject");
     if (span_iends(name, SPAN(".bin")) && span_isearch(name, word) < name.n)
         return true;
-    bool says = span_iends(name, SPAN(".rels")) || span_ieq(name, SPAN("[Content_Types].xml"));
-    return says && span_isearch(content, word) < content.n;
+    return span_ieq(name, SPAN("[Content_Types].xml")) && span_isearch(content, word) < content.n;
 }
 
 static void judge_ooxml(struct office *office, struct judge *j, struct span name, struct span content) {
@@ -173,8 +166,6 @@ static void judge_ooxml(struct office *office, struct judge *j, struct span name
         judge_found(j, FINDING_BIT(MACRO));
     if (span_isearch(name, SPAN("macrosheets/")) < name.n)
         office->macro_sheet = true;
-    if (span_iends(name, SPAN("vbaProject.bin")))
-        judge_found(j, FINDING_BIT(MACRO));
     if (span_isearch(name, SPAN("activeX/")) < name.n)
         judge_found(j, FINDING_BIT(EMBEDDED_OBJECT));
     if (span_isearch(name, SPAN("embeddings/")) < name.n && !span_iends(name, SPAN(".rels")) &&
