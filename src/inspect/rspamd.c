@@ -39,6 +39,7 @@ static void put_address(struct buf *fields, const uint8_t ip[16]) {
 }
 
 static void put_question(struct buf *fields, const struct spam_question *q) {
+    http_field(fields, "Log", SPAN("no")); /* neither its log nor its history has to do with who writes to whom */
     put_address(fields, q->envelope->ip);
     http_field(fields, "Helo", q->envelope->helo);
     http_field(fields, "Hostname", q->host);
