@@ -82,7 +82,8 @@ struct world_ticket {
     enum world_queue queue;
     enum category category;
     int decisions;
-    bool has_eve; /* somebody added her by hand */
+    bool eve_asked; /* somebody asked to add her by hand: the answer may be lost, or heard later than others on another channel
+                     */
 };
 
 struct world {
@@ -128,6 +129,8 @@ struct signatures;
 struct signatures *signatures_new(struct span public_json);
 void signatures_free(struct signatures **signatures);
 struct asked;
+/* A question is on its way, which may change what may be signed from then on. */
+void signed_asked(struct world *w, const struct asked *asked);
 /* May this have been signed, and is it signed with the published keys? */
 void check_signed(struct world *w, const struct asked *asked, const struct keeper_reply_rep *rep);
 

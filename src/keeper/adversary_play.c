@@ -224,6 +224,7 @@ static enum sd_err say(struct player *player, const struct table_op *op) {
     buf_reset(&player->scratch);
     player->now = new_question(player, op->number);
     op->put_req(player, &out);
+    signed_asked(player->w, player->now);
     player->now = NULL;
     if (ipc_out_err(&out)) /* too long all together: not said */
         return SD_OK;
@@ -367,6 +368,7 @@ static void be_wild(struct player *player) {
     buf_reset(&player->scratch);
     player->now = new_question(player, op->number);
     (how == WILD_OTHER_BODY ? op->put_rep : op->put_req)(player, &out);
+    signed_asked(player->w, player->now);
     player->now = NULL;
     if (ipc_out_err(&out) || out.body.n > sizeof wild.bytes - HEAD_BYTES - 16)
         return;
@@ -474,6 +476,7 @@ void player_deaf(struct player *player) {
         buf_reset(&player->scratch);
         player->now = new_question(player, op->number);
         op->put_req(player, &out);
+        signed_asked(player->w, player->now);
         player->now = NULL;
         struct ipc_msg head = {.id = player->asked_count, .op = op->number};
         if (ipc_out_err(&out) == SD_OK && ipc_send(fd, &head, &out, deadline_in_ms(1000)) != SD_OK)

@@ -92,8 +92,12 @@ static void check_rules(struct world *w, const struct asked *asked) {
             "it is from somebody else");
     must_be(!field(message, "Bcc").n && !field(message, "Sender").n && !field(message, "Reply-To").n, asked, w,
             "it has a field that an answer does not have");
-    must_be(!eve || ticket->has_eve || by_hand(asked, EVE), asked, w, "it goes to a stranger");
-    ticket->has_eve |= eve;
+    must_be(!eve || ticket->eve_asked, asked, w, "it goes to a stranger");
+}
+
+void signed_asked(struct world *w, const struct asked *asked) {
+    if (asked->ticket >= 0 && by_hand(asked, EVE))
+        w->tickets[asked->ticket].eve_asked = true;
 }
 
 void check_signed(struct world *w, const struct asked *asked, const struct keeper_reply_rep *rep) {
