@@ -166,7 +166,7 @@ async function showPreview(file) {
     }
   };
   fill(dialog, el('header', {class: 'viewer-head'}, el('h2', {id: 'viewer-title'}, theirs(file.name || '(no name)', 120)), stateChip(file), close), place);
-  dialog.addEventListener('close', () => fill(dialog), {once: true}); // the focus goes back to the button by itself
+  dialog.onclose = () => { if (!dialog.open) fill(dialog); }; // it comes late: the next one may be open by then. The focus goes back by itself
   dialog.showModal();
   close.focus();
   await run();

@@ -152,17 +152,13 @@ static void judge_ooxml_xml(struct office *office, struct judge *j, struct span 
         office->auto_name = true;
 }
 
-/* By its name or the content type it is given; by relationship see office_judge_relationships(). Each makes some program load
- * it, whatever is in it. */
-static bool is_macro_part(struct span name, struct span content) {
-    struct span word = SPAN("vbaProject");
-    if (span_iends(name, SPAN(".bin")) && span_isearch(name, word) < name.n)
-        return true;
-    return span_ieq(name, SPAN("[Content_Types].xml")) && span_isearch(content, word) < content.n;
+/* Loaded as macros, whatever is in it; by relationship see office_judge_relationships(). */
+static bool is_macro_part(struct span name) {
+    return span_iends(name, SPAN(".bin")) && span_isearch(name, SPAN("vbaProject")) < name.n;
 }
 
 static void judge_ooxml(struct office *office, struct judge *j, struct span name, struct span content) {
-    if (is_macro_part(name, content))
+    if (is_macro_part(name))
         judge_found(j, FINDING_BIT(MACRO));
     if (span_isearch(name, SPAN("macrosheets/")) < name.n)
         office->macro_sheet = true;
