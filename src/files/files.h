@@ -26,6 +26,9 @@ struct files_budget {
 #define FILES_RATIO_FROM ((uint64_t)1024 * 1024)
 struct files_budget files_budget_default(void); /* config.def's section scan */
 
+/* What files_judge() finds. Raise it whenever it comes to find more: what is stored is then looked into again. */
+#define FILES_RULES 1
+
 struct files; /* libmagic's database; one thread */
 /* Reads the database: before confinement. SD_ERR_CONFIG (logged): libmagic1's database is not there. */
 enum sd_err files_new(struct files **ret) SD_MUST_CHECK;

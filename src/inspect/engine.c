@@ -1,5 +1,7 @@
 #include "inspect/engine.h"
 
+#include "files/files.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -9,9 +11,10 @@ bool engine_see(struct engine *engine, const char *version, const struct signatu
                 int64_t settle_ms) {
     char seen[ENGINE_BYTES + 1];
     if (stamp)
-        (void)snprintf(seen, sizeof seen, "%.64s/%lld-%08x", version, (long long)(stamp->newest_ms / 1000), stamp->mark);
+        (void)snprintf(seen, sizeof seen, "%.64s/%lld-%08x, rules %d", version, (long long)(stamp->newest_ms / 1000),
+                       stamp->mark, FILES_RULES);
     else
-        (void)snprintf(seen, sizeof seen, "%.64s", version);
+        (void)snprintf(seen, sizeof seen, "%.64s, rules %d", version, FILES_RULES);
     if (strcmp(seen, engine->text) == 0)
         return false;
     if (strcmp(seen, engine->next) != 0) {

@@ -1,8 +1,8 @@
 /*
  * engine.h - by what the scanner's verdicts are known: its version and that of its signatures in one text, such as
- * "ClamAV 1.4.6/27001/1764000000-8f0c11d2". When the text changes, everything is looked into again; so it changes only when the
- * scanner has loaded new signatures for sure. That is some time after their files changed: what it says of itself, it reads
- * from the same files.
+ * "ClamAV 1.4.6/27001/1764000000-8f0c11d2, rules 1", with the number of what we look for ourselves (FILES_RULES). When the text
+ * changes, everything is looked into again; so it changes only when the scanner has loaded new signatures for sure. That is
+ * some time after their files changed: what it says of itself, it reads from the same files.
  *
  * Every inspector comes to the same text at the same time, because it follows from the files and the clock. No I/O.
  */

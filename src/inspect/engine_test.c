@@ -15,13 +15,13 @@ static void a_change_counts_when_it_is_loaded_for_sure(void **state) {
     struct engine e = {0};
     struct signatures_stamp stamp = {.mark = 0xabcd, .newest_ms = 1000000, .changed_ms = 2000000};
     assert_true(engine_see(&e, "ClamAV 1.4.6/27001", &stamp, 9000000, SETTLE_MS));
-    assert_string_equal(e.text, "ClamAV 1.4.6/27001/1000-0000abcd");
+    assert_string_equal(e.text, "ClamAV 1.4.6/27001/1000-0000abcd, rules 1");
     stamp = (struct signatures_stamp){.mark = 1, .newest_ms = 9000000, .changed_ms = 9500000};
     assert_false(engine_see(&e, "ClamAV 1.4.6/27002", &stamp, 9510000, SETTLE_MS));
-    assert_string_equal(e.text, "ClamAV 1.4.6/27001/1000-0000abcd");
+    assert_string_equal(e.text, "ClamAV 1.4.6/27001/1000-0000abcd, rules 1");
     assert_false(engine_see(&e, "ClamAV 1.4.6/27002", &stamp, 9500000 + SETTLE_MS - 1, SETTLE_MS));
     assert_true(engine_see(&e, "ClamAV 1.4.6/27002", &stamp, 9500000 + SETTLE_MS, SETTLE_MS));
-    assert_string_equal(e.text, "ClamAV 1.4.6/27002/9000-00000001");
+    assert_string_equal(e.text, "ClamAV 1.4.6/27002/9000-00000001, rules 1");
     assert_false(engine_see(&e, "ClamAV 1.4.6/27002", &stamp, 20000000, SETTLE_MS));
 }
 
@@ -43,7 +43,7 @@ static void without_a_folder_the_version_tells(void **state) {
     assert_false(engine_see(&e, "ClamAV 1.4.6/2", NULL, 1999 + SETTLE_MS, SETTLE_MS));
     assert_false(engine_see(&e, "ClamAV 1.4.6/3", NULL, 2000 + SETTLE_MS, SETTLE_MS)); /* another one again: from now on */
     assert_true(engine_see(&e, "ClamAV 1.4.6/3", NULL, 2000 + 2 * SETTLE_MS, SETTLE_MS));
-    assert_string_equal(e.text, "ClamAV 1.4.6/3");
+    assert_string_equal(e.text, "ClamAV 1.4.6/3, rules 1");
 }
 
 /* A clock that was wrong when the files were written does not keep their change waiting for ever. */

@@ -21,7 +21,6 @@ static const char *const fixed_arguments[] = {
     "bwrap",
     "--unshare-all",
     "--unshare-user",
-
     "--die-with-parent",
     "--clearenv",
     "--uid",

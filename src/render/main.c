@@ -4,14 +4,14 @@
  * Three circles, each trusting the one inside it less:
  * 1. This process: no network, no files, never another program. It serves the clerk, hands the file on as a sealed memfd and
  *    never looks into it; back comes a stream of width, height and pixels (stream.h), which is parsed strictly and made into
- * PNG files (png.h). Nothing else that the inside says is believed; words for people are made here.
+ *    PNG files (png.h). Nothing else that the inside says is believed; words for people are made here.
  * 2. The launcher (launch.h), a process aside that is forked before this one confines itself: it can start programs, has no
  *    network when started as root, and reads nothing but numbers. It starts bubblewrap once per document (box.h), at most two
- * at once, and ends the whole sandbox when time is up or nobody reads what it writes.
+ *    at once, and ends the whole sandbox when time is up or nobody reads what it writes.
  * 3. The sandbox: sealdesk-paginate (paginate.c) with LibreOffice, poppler, GraphicsMagick, Pango. No network, no files but
  *    /usr and a little of /etc, a bounded tmpfs, no other process, no capabilities, limits on processor time, address space,
  *    file size and processes. What is taken over in there can make wrong pictures of its own document, and can do it for as
- * long as preview.seconds; then all of it is gone. The next document gets a new one.
+ *    long as preview.seconds; then all of it is gone. The next document gets a new one.
  *
  * Confinement of this process: no files, no sockets. If it is taken over it sees the documents that it is asked to show from
  * then on, can answer with false pictures, and can have the launcher start the sandbox with what it likes; it can start no
