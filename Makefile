@@ -13,6 +13,7 @@ deps:
 	@packaging/deps.sh
 
 demo: build
+	@packaging/deps.sh demo
 	@$(BUILD)/sealdesk demo
 
 test: build
