@@ -49,6 +49,8 @@ size_t span_rfind(struct span s, uint8_t byte) {
 }
 
 size_t span_search(struct span s, struct span needle) {
+    if (needle.n == 0)
+        return 0;
     const uint8_t *hit = s.n ? memmem(s.p, s.n, needle.p, needle.n) : NULL;
     return hit ? (size_t)(hit - s.p) : s.n;
 }

@@ -197,7 +197,8 @@ enum sd_err keeper_on_person(SD_UNUSED void *ctx, struct ipc_call *call, const s
 void fake_domain_tag(struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]);
 void fake_domain_tag(struct span domain, uint8_t ret[DOMAIN_TAG_BYTES]) {
     memset(ret, 0, DOMAIN_TAG_BYTES);
-    memcpy(ret, domain.p, domain.n < DOMAIN_TAG_BYTES ? domain.n : DOMAIN_TAG_BYTES);
+    if (domain.n)
+        memcpy(ret, domain.p, domain.n < DOMAIN_TAG_BYTES ? domain.n : DOMAIN_TAG_BYTES);
 }
 
 enum sd_err keeper_on_domain_tag(SD_UNUSED void *ctx, struct ipc_call *call, const struct keeper_domain_tag_req *req) {
