@@ -1,12 +1,12 @@
 #include "clerk/syslog.h"
 #include "core/ipc/dns.h"
 #include "core/network.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define FACILITY_AUDIT 13 /* RFC 5424 table 1: log audit */
@@ -109,17 +109,6 @@ static enum sd_err connect_to(const struct syslog_target *target, struct deadlin
     return err;
 }
 
-static enum sd_err write_plain(int fd, struct span bytes, struct deadline deadline) {
-    while (bytes.n) {
-        ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-        enum sd_err err = n >= 0 || errno == EINTR ? SD_OK : errno == EAGAIN ? wait_fd(fd, POLLOUT, deadline) : SD_ERR_CLOSED;
-        if (err)
-            return err;
-        bytes = span_from(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return SD_OK;
-}
-
 /* What the server has not taken when it closes, it resets: so its end is waited for. One that keeps the connection open has it.
  */
 static enum sd_err await_end(int fd) {
@@ -160,7 +149,7 @@ static enum sd_err send_frame(const struct syslog_target *target, struct span me
     if (err)
         return err;
     err = target->endpoint.kind == ENDPOINT_TLS ? write_tls(target, fd, buf_span(&frame), deadline)
-                                                : write_plain(fd, buf_span(&frame), deadline);
+                                                : socket_send(fd, buf_span(&frame), deadline);
     if (err == SD_OK)
         err = await_end(fd);
     (void)close(fd);

@@ -1,4 +1,5 @@
 #include "courier/wire.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -122,16 +123,7 @@ void wire_used(struct wire *w, size_t n) {
 enum sd_err wire_write(struct wire *w, struct span bytes, struct deadline deadline) {
     if (w->tls)
         return tls_write(w->tls, bytes, deadline);
-    while (bytes.n) {
-        ssize_t n = send(w->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return SD_ERR_CLOSED;
-        enum sd_err err = n < 0 ? wait_fd(w->fd, POLLOUT, deadline) : SD_OK;
-        if (err)
-            return err;
-        bytes = span_from(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return SD_OK;
+    return socket_send(w->fd, bytes, deadline);
 }
 
 /* Over TLS 1.3 session tickets may lie there unread: data is no sign of trouble then, an end is found at the next command. */

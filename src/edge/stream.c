@@ -1,10 +1,10 @@
 #include "edge/stream.h"
 
+#include "core/socket.h"
 #include "crypt/tls.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 static bool again(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -26,19 +26,7 @@ static enum sd_err fd_read(struct stream *stream, void *p, size_t n, struct dead
 }
 
 static enum sd_err fd_write(struct stream *stream, struct span bytes, struct deadline deadline) {
-    while (bytes.n) {
-        ssize_t sent = send(stream->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-        if (sent >= 0) {
-            bytes = span_from(bytes, (size_t)sent);
-            continue;
-        }
-        if (!again())
-            return SD_ERR_CLOSED;
-        enum sd_err err = wait_fd(stream->fd, POLLOUT, deadline);
-        if (err)
-            return err;
-    }
-    return SD_OK;
+    return socket_send(stream->fd, bytes, deadline);
 }
 
 static enum sd_err over_tls_read(struct stream *stream, void *p, size_t n, struct deadline deadline, size_t *ret_n) {

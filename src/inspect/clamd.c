@@ -1,9 +1,9 @@
 #include "inspect/clamd.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -92,19 +92,6 @@ static void give_line(struct clamd *clamd, struct line *line) {
     pthread_mutex_unlock(&clamd->lock);
 }
 
-static enum sd_err send_all(int fd, struct span s, struct deadline deadline) {
-    while (s.n) {
-        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0)
-            s = span_from(s, (size_t)n);
-        else if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return SD_ERR_CLOSED;
-        else if (n < 0 && errno == EAGAIN && wait_fd(fd, POLLOUT, deadline) != SD_OK)
-            return SD_ERR_TIMEOUT;
-    }
-    return SD_OK;
-}
-
 static void pause_ms(long ms) {
     const struct timespec wait = {0, ms * 1000000};
     (void)nanosleep(&wait, NULL);
@@ -122,23 +109,18 @@ static enum sd_err dial(const struct clamd *clamd, struct deadline deadline, int
 static enum sd_err connect_line(const struct clamd *clamd, struct line *line, struct deadline deadline) {
     enum sd_err err = dial(clamd, deadline, &line->fd);
     line->id = 0;
-    return err ? err : send_all(line->fd, SPAN("zIDSESSION\0"), deadline);
+    return err ? err : socket_send(line->fd, SPAN("zIDSESSION\0"), deadline);
 }
 
 /* ---- one command ---- */
 
 /* A byte with the descriptor; the kernel gives clamd one of its own. */
 static enum sd_err send_file(int fd, int file, struct deadline deadline) {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
+    struct socket_fds room;
     uint8_t byte = 0;
     struct iovec part = {&byte, 1};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-    memcpy(CMSG_DATA(c), &file, sizeof(int));
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    socket_put_fds(&m, &room, &file, 1);
     for (;;) {
         if (sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) == 1)
             return SD_OK;
@@ -172,7 +154,7 @@ static enum sd_err scan_on(const struct clamd *clamd, struct line *line, int fil
     struct buf answer SD_CLEANUP(buf_free) = buf_new(ANSWER_BYTES);
     enum sd_err err = line->fd >= 0 ? SD_OK : connect_line(clamd, line, deadline);
     line->id++;
-    err = err ? err : send_all(line->fd, SPAN("zFILDES\0"), deadline);
+    err = err ? err : socket_send(line->fd, SPAN("zFILDES\0"), deadline);
     err = err ? err : send_file(line->fd, file, deadline);
     err = err ? err : read_answer(line->fd, &answer, deadline);
     err = err ? err : clamd_read_answer(buf_span(&answer), line->id, ret);
@@ -209,7 +191,7 @@ static enum sd_err version(void *self, struct deadline deadline, char engine[ENG
     struct buf answer SD_CLEANUP(buf_free) = buf_new(ANSWER_BYTES);
     int fd = -1;
     enum sd_err err = dial(clamd, deadline, &fd);
-    err = err ? err : send_all(fd, SPAN("zVERSION\0"), deadline);
+    err = err ? err : socket_send(fd, SPAN("zVERSION\0"), deadline);
     err = err ? err : read_answer(fd, &answer, deadline);
     err = err ? err : clamd_read_version(buf_span(&answer), engine, ret_made_ms);
     if (fd >= 0)

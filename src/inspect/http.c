@@ -1,10 +1,10 @@
 #include "inspect/http.h"
 
 #include "core/limits.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 void http_field(struct buf *fields, const char *name, struct span value) {
     for (size_t i = 0; i < value.n; i++)
@@ -18,27 +18,14 @@ void http_field(struct buf *fields, const char *name, struct span value) {
     buf_text(fields, "\r\n");
 }
 
-static enum sd_err send_all(int fd, struct span s, struct deadline deadline) {
-    while (s.n) {
-        ssize_t n = send(fd, s.p, s.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n > 0)
-            s = span_from(s, (size_t)n);
-        else if (n < 0 && errno != EINTR && errno != EAGAIN)
-            return SD_ERR_CLOSED;
-        else if (n < 0 && errno == EAGAIN && wait_fd(fd, POLLOUT, deadline) != SD_OK)
-            return SD_ERR_TIMEOUT;
-    }
-    return SD_OK;
-}
-
 enum sd_err http_send(int fd, const char *path, struct span fields, struct span body, struct deadline deadline) {
     struct buf head SD_CLEANUP(buf_free) = buf_new(128 * 1024);
     buf_printf(&head, "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %zu\r\n", path, body.n);
     buf_put(&head, fields);
     buf_text(&head, "\r\n");
     enum sd_err err = buf_err(&head);
-    err = err ? err : send_all(fd, buf_span(&head), deadline);
-    return err ? err : send_all(fd, body, deadline);
+    err = err ? err : socket_send(fd, buf_span(&head), deadline);
+    return err ? err : socket_send(fd, body, deadline);
 }
 
 /* ---- the answer ---- */

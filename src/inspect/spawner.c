@@ -2,6 +2,7 @@
 
 #include "core/aside.h"
 #include "core/log.h"
+#include "core/socket.h"
 #include "inspect/file_child.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,21 +24,14 @@ struct spawner {
     int64_t file_ms;
 };
 
-/* ---- two descriptors in one message ---- */
-
-union two_fds {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
-};
+/* ---- a letter and where its answer goes: two descriptors in one message ---- */
 
 static enum sd_err send_job(int fd, const int job[2]) {
-    union two_fds control = {0};
+    struct socket_fds room;
     uint8_t byte = 0;
     struct iovec part = {&byte, 1};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(2 * sizeof(int))};
-    memcpy(CMSG_DATA(c), job, 2 * sizeof(int));
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    socket_put_fds(&m, &room, job, 2);
     while (sendmsg(fd, &m, MSG_NOSIGNAL) < 0)
         if (errno != EINTR)
             return SD_ERR_CLOSED;
@@ -47,18 +40,15 @@ static enum sd_err send_job(int fd, const int job[2]) {
 
 /* SD_ERR_CLOSED: the inspector is gone, or said something else. */
 static enum sd_err receive_job(int fd, int job[2]) {
-    union two_fds control = {0};
+    struct socket_fds room;
     uint8_t byte = 0;
     struct iovec part = {&byte, 1};
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    socket_room_for_fds(&m, &room, 2);
     ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return SD_ERR_TIMEOUT;
-    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
-        return SD_ERR_CLOSED;
-    memcpy(job, CMSG_DATA(c), 2 * sizeof(int));
-    return SD_OK;
+    return n > 0 && socket_take_fds(&m, job) == 2 ? SD_OK : SD_ERR_CLOSED;
 }
 
 /* ---- the spawner ---- */

@@ -1,10 +1,9 @@
 #include "render/launch.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "render/launcher.h"
@@ -20,19 +19,11 @@ enum sd_err launcher_start(const struct launch_spec *spec, int *ret_fd) {
 }
 
 static enum sd_err send_job(int launcher, const struct box_job *job, const int fds[LAUNCH_FDS]) {
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(int) * LAUNCH_FDS)];
-    } control = {0};
+    struct socket_fds room;
     struct box_job copy = *job;
     struct iovec iov = {.iov_base = &copy, .iov_len = sizeof copy};
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-    cmsg->cmsg_level = SOL_SOCKET;
-    cmsg->cmsg_type = SCM_RIGHTS;
-    cmsg->cmsg_len = CMSG_LEN(sizeof(int) * LAUNCH_FDS);
-    memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * LAUNCH_FDS);
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    socket_put_fds(&msg, &room, fds, LAUNCH_FDS);
     return sendmsg(launcher, &msg, MSG_NOSIGNAL) == (ssize_t)sizeof copy ? SD_OK : SD_ERR_UNAVAILABLE;
 }
 

@@ -1,14 +1,13 @@
 #include "render/launcher.h"
 
 #include "core/log.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,24 +43,14 @@ static void tell(int answer, enum launch_end end) {
 
 /* False at the channel's end. A request that is none has no descriptors left open. */
 static bool receive(int channel, struct box_job *ret_job, int ret_fds[LAUNCH_FDS], bool *ret_whole) {
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(int) * LAUNCH_FDS)];
-    } control;
+    struct socket_fds room;
     struct iovec iov = {.iov_base = ret_job, .iov_len = sizeof *ret_job};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.bytes,
-                         .msg_controllen = CMSG_LEN(sizeof(int) * LAUNCH_FDS)}; /* not one more */
+    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+    socket_room_for_fds(&msg, &room, LAUNCH_FDS);
     ssize_t n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
     if (n <= 0)
         return n < 0 && errno == EINTR;
-    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-    size_t count = 0;
-    if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS) {
-        count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        memcpy(ret_fds, CMSG_DATA(cmsg), count * sizeof(int));
-    }
+    size_t count = socket_take_fds(&msg, ret_fds);
     *ret_whole = n == (ssize_t)sizeof *ret_job && count == LAUNCH_FDS && !(msg.msg_flags & (MSG_CTRUNC | MSG_TRUNC));
     if (!*ret_whole)
         close_all(ret_fds, count);

@@ -1,5 +1,6 @@
 #include "core/file.h"
 #include "core/ipc/ipc.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEAD_BYTES 16
@@ -95,18 +95,10 @@ enum sd_err ipc_send(int fd, const struct ipc_msg *head, const struct ipc_out *o
     uint8_t packed[HEAD_BYTES];
     pack_head(packed, head, out->body.n);
     struct iovec parts[2] = {{packed, HEAD_BYTES}, {out->body.p, out->body.n}};
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {0};
+    struct socket_fds room;
     struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
-    if (out->fd >= 0) {
-        m.msg_control = control.bytes;
-        m.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-        *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-        memcpy(CMSG_DATA(c), &out->fd, sizeof(int));
-    }
+    if (out->fd >= 0)
+        socket_put_fds(&m, &room, &out->fd, 1);
     for (;;) {
         if (sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
             return SD_OK;
@@ -120,15 +112,10 @@ enum sd_err ipc_send(int fd, const struct ipc_msg *head, const struct ipc_out *o
     }
 }
 
-/* The descriptor that came along, or -1; more than one cannot arrive because there is room for one. */
+/* The descriptor that came along, or -1; there is room for one. */
 static int received_fd(struct msghdr *m) {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len >= CMSG_LEN(sizeof(int))) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(c), sizeof fd);
-            return fd;
-        }
-    return -1;
+    int fd;
+    return socket_take_fds(m, &fd) == 1 ? fd : -1;
 }
 
 static bool unpack_head(const uint8_t packed[HEAD_BYTES], struct ipc_msg *msg, size_t body_bytes) {
@@ -160,13 +147,11 @@ static enum sd_err receive_one(int fd, struct ipc_msg **ret) {
     struct stored_msg *stored = malloc(sizeof *stored + BODY_MAX);
     if (!stored)
         return SD_ERR_NOMEM;
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    struct socket_fds room;
     uint8_t head[HEAD_BYTES];
     struct iovec parts[2] = {{head, HEAD_BYTES}, {stored->bytes, BODY_MAX}};
-    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = 2};
+    socket_room_for_fds(&m, &room, 1);
     enum sd_err err = SD_OK;
     ssize_t n = receive(fd, &m, &err);
     size_t body_bytes = n > HEAD_BYTES ? (size_t)n - HEAD_BYTES : 0;
