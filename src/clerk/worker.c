@@ -1,4 +1,5 @@
 #include "clerk/worker.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/role.h"
 
@@ -6,11 +7,6 @@
 #include <unistd.h>
 
 #define SLICE_MS 1000 /* so long an old bell is listened to when there is a new one */
-
-static void close_fd(int fd) {
-    if (fd >= 0)
-        (void)close(fd);
-}
 
 void worker_init(struct worker *worker, const struct worker_spec *spec) {
     worker->spec = *spec;
@@ -21,7 +17,7 @@ void worker_init(struct worker *worker, const struct worker_spec *spec) {
 
 void worker_bell(struct worker *worker, int fd) {
     pthread_mutex_lock(&worker->lock);
-    close_fd(worker->new_bell);
+    fd_close(&worker->new_bell);
     worker->new_bell = fd;
     pthread_cond_signal(&worker->wake);
     pthread_mutex_unlock(&worker->lock);
@@ -44,7 +40,7 @@ void worker_tell_stop(struct worker *worker) {
 static int present_bell(struct worker *worker) {
     pthread_mutex_lock(&worker->lock);
     if (worker->new_bell >= 0) {
-        close_fd(worker->bell);
+        fd_close(&worker->bell);
         worker->bell = worker->new_bell;
         worker->new_bell = -1;
     }
@@ -109,7 +105,6 @@ void worker_join(struct worker *worker) {
     if (worker->started)
         (void)pthread_join(worker->thread, NULL);
     worker->started = false;
-    close_fd(worker->bell);
-    close_fd(worker->new_bell);
-    worker->bell = worker->new_bell = -1;
+    fd_close(&worker->bell);
+    fd_close(&worker->new_bell);
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -39,14 +38,9 @@ static int drop(SD_UNUSED void **state) {
     return 0;
 }
 
-static void pause_ms(long ms) {
-    struct timespec pause = {.tv_nsec = ms * 1000000};
-    (void)nanosleep(&pause, NULL);
-}
-
 static bool comes_to(unsigned n) {
     for (struct deadline end = deadline_in_ms(5000); !deadline_passed(end) && atomic_load(&steps) < n;)
-        pause_ms(1);
+        clock_pause_ms(1);
     return atomic_load(&steps) == n;
 }
 
@@ -67,9 +61,9 @@ static void steps_when_it_rings(SD_UNUSED void **state) {
     worker_bell(&worker, new_bell(&second)); /* another one, while it listens to the first */
     bell_ring(second);
     assert_true(comes_to(3));
-    pause_ms(50);
+    clock_pause_ms(50);
     bell_ring(first); /* nobody listens */
-    pause_ms(50);
+    clock_pause_ms(50);
     assert_int_equal(atomic_load(&steps), 3);
     (void)close(first);
     (void)close(second);
@@ -89,11 +83,11 @@ static void steps_at_once_and_after_a_while(SD_UNUSED void **state) {
     atomic_store(&answer, 0);
     assert_int_equal(worker_start(&worker), SD_OK);
     while (atomic_load(&steps) < 100)
-        pause_ms(1);
+        clock_pause_ms(1);
     atomic_store(&answer, 5);
-    pause_ms(20);
+    clock_pause_ms(20);
     unsigned before = atomic_load(&steps);
-    pause_ms(100);
+    clock_pause_ms(100);
     assert_true(atomic_load(&steps) > before && atomic_load(&steps) < before + 30);
 }
 
@@ -105,7 +99,7 @@ static void does_not_listen_after_a_failure(SD_UNUSED void **state) {
     assert_int_equal(worker_start(&worker), SD_OK);
     assert_true(comes_to(1));
     bell_ring(mine);
-    pause_ms(50);
+    clock_pause_ms(50);
     assert_int_equal(atomic_load(&steps), 1);
     (void)close(mine);
 }

@@ -46,3 +46,15 @@ enum sd_err aside_start(const struct aside_spec *spec, int *ret_fd) {
         *ret_fd = pair[0];
     return err;
 }
+
+void aside_serve(int fd, enum sd_err (*answer)(int fd, const struct ipc_msg *asked, void *arg), void *arg) {
+    enum sd_err err = SD_OK;
+    while (err == SD_OK) {
+        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
+        err = ipc_recv(fd, deadline_in_ms(ASIDE_SEND_MS), &msg);
+        if (err == SD_ERR_TIMEOUT)
+            err = SD_OK;
+        else if (err == SD_OK)
+            err = answer(fd, msg, arg);
+    }
+}

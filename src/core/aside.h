@@ -9,6 +9,7 @@
 #include "core/base.h"
 #include "core/clock.h"
 #include "core/endpoint.h"
+#include "core/ipc/ipc.h"
 
 struct aside_spec {
     const char *name;               /* of the process, at most 15 bytes */
@@ -20,5 +21,10 @@ struct aside_spec {
 /* In a role's prepare(), before there are threads. *ret_fd: SOCK_SEQPACKET; its end says that the process is gone. The process
  * aside has no descriptor but its own end and stderr, is not dumped and gets no new privileges. */
 enum sd_err aside_start(const struct aside_spec *spec, int *ret_fd) SD_MUST_CHECK;
+
+/* For run(), when it is there to be asked: answers one question after another until the role is gone, or an answer fails. The
+ * answers are of the asker's making: the message's id goes back with them. */
+void aside_serve(int fd, enum sd_err (*answer)(int fd, const struct ipc_msg *asked, void *arg), void *arg);
+#define ASIDE_SEND_MS (60 * 60 * 1000) /* a role that takes no answers is one that is ending */
 
 #endif

@@ -13,6 +13,11 @@ static int64_t read_clock(clockid_t id) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void clock_pause_ms(int64_t ms) {
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
 int64_t clock_mono_ns(void) {
     return read_clock(CLOCK_MONOTONIC);
 }

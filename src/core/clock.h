@@ -21,6 +21,9 @@ bool deadline_passed(struct deadline d);
 /* Milliseconds left, rounded up, for poll(2): 0 when passed, at most INT_MAX. */
 int deadline_left_ms(struct deadline d);
 
+/* Does nothing for so long, or a little less when a signal comes. */
+void clock_pause_ms(int64_t ms);
+
 int64_t clock_mono_ns(void);
 int64_t clock_unix_ms(void);
 

@@ -94,11 +94,5 @@ const char *config_queue_category(const struct config *config, const char *name)
 }
 
 size_t config_domains(const struct config *config, struct span *to, size_t max) {
-    struct span_split split = span_split_start(span_cstr(config_text(config, "main.domains")));
-    struct span part;
-    size_t n = 0;
-    while (n < max && span_split_next(&split, ',', &part))
-        if (span_trim(part).n)
-            to[n++] = span_trim(part);
-    return n;
+    return span_list(span_cstr(config_text(config, "main.domains")), to, max);
 }

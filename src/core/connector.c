@@ -13,8 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define IDLE_MS (60 * 60 * 1000)
-
 struct place {
     struct sockaddr_storage address;
     socklen_t n;
@@ -78,25 +76,18 @@ static enum sd_err connect_to(const struct place *place, int *ret_fd) {
     return err;
 }
 
-static enum sd_err answer(int fd, const struct connector *connector, uint32_t id, uint16_t place) {
+static enum sd_err answer(int fd, const struct ipc_msg *asked, void *arg) {
+    const struct connector *connector = arg;
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    struct ipc_msg head = {.id = id, .op = place, .is_reply = true};
-    head.status = place < connector->count ? connect_to(&connector->places[place], &out.fd) : SD_ERR_NOTFOUND;
+    struct ipc_msg head = {.id = asked->id, .op = asked->op, .is_reply = true};
+    head.status = asked->op < connector->count ? connect_to(&connector->places[asked->op], &out.fd) : SD_ERR_NOTFOUND;
     out.owns_fd = true;
-    return ipc_send(fd, &head, &out, deadline_in_ms(IDLE_MS));
+    return ipc_send(fd, &head, &out, deadline_in_ms(ASIDE_SEND_MS));
 }
 
 static void run(int fd, void *arg) {
-    const struct connector *connector = arg;
-    enum sd_err err = sandbox_calls_only(CALLS_INET | CALLS_UNIX);
-    while (err == SD_OK) {
-        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-        err = ipc_recv(fd, deadline_in_ms(IDLE_MS), &msg);
-        if (err == SD_ERR_TIMEOUT)
-            err = SD_OK;
-        else if (err == SD_OK)
-            err = answer(fd, connector, msg->id, msg->op);
-    }
+    if (sandbox_calls_only(CALLS_INET | CALLS_UNIX) == SD_OK)
+        aside_serve(fd, answer, arg);
 }
 
 /* ---- the role's side ---- */

@@ -4,6 +4,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+void fd_close(int *fd) {
+    if (*fd >= 0)
+        (void)close(*fd);
+    *fd = -1;
+}
+
 enum sd_err file_write(int fd, struct span bytes) {
     while (bytes.n) {
         ssize_t n = write(fd, bytes.p, bytes.n);

@@ -4,6 +4,8 @@
 
 #include "core/span.h"
 
+/* For SD_CLEANUP, too: closes what is open, and remembers. */
+void fd_close(int *fd);
 /* All of it, however many writes that takes. */
 enum sd_err file_write(int fd, struct span bytes) SD_MUST_CHECK;
 enum sd_err file_write_at(int fd, struct span bytes, uint64_t offset) SD_MUST_CHECK;

@@ -88,6 +88,16 @@ bool span_split_next(struct span_split *split, uint8_t separator, struct span *r
     return true;
 }
 
+size_t span_list(struct span list, struct span *to, size_t max) {
+    struct span_split split = span_split_start(list);
+    struct span part;
+    size_t n = 0;
+    while (n < max && span_split_next(&split, ',', &part))
+        if (span_trim(part).n)
+            to[n++] = span_trim(part);
+    return n;
+}
+
 enum sd_err span_to_u64(struct span s, uint64_t *ret) {
     uint64_t value = 0;
     if (s.n == 0)
@@ -102,6 +112,13 @@ enum sd_err span_to_u64(struct span s, uint64_t *ret) {
     }
     *ret = value;
     return SD_OK;
+}
+
+bool span_is_zero(struct span s) {
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i])
+            return false;
+    return true;
 }
 
 bool span_is_ascii(struct span s) {

@@ -91,9 +91,13 @@ struct span_split {
 struct span_split span_split_start(struct span s);
 bool span_split_next(struct span_split *split, uint8_t separator, struct span *ret_part);
 
+/* Of a comma-separated list, the entries that are not empty, trimmed; at most max, how many. */
+size_t span_list(struct span list, struct span *to, size_t max);
+
 /* Decimal digits only, the whole span, no sign, no overflow. */
 enum sd_err span_to_u64(struct span s, uint64_t *ret) SD_MUST_CHECK;
 
+bool span_is_zero(struct span s);  /* nothing but zero bytes, or nothing */
 bool span_is_ascii(struct span s); /* 0x01–0x7f only */
 bool span_is_utf8(struct span s);  /* well-formed (RFC 3629), no NUL */
 

@@ -67,17 +67,8 @@ enum sd_err api_attachment_release(struct desk *desk, struct exchange *x) {
     return err ? err : release(desk, x, &row.object);
 }
 
-static enum sd_err find_message(struct desk *desk, struct exchange *x, struct object_id *ret) {
-    struct lease lease SD_CLEANUP(lease_end) = {0};
-    struct message_row row;
-    enum sd_err err = path_id(x, ret);
-    if (err == SD_OK)
-        err = lease_take(desk->stores, x->deadline, &lease);
-    return err ? err : message_get(lease.store, ret, x->arena, &row);
-}
-
 enum sd_err api_message_release(struct desk *desk, struct exchange *x) {
     struct object_id id;
-    enum sd_err err = find_message(desk, x, &id);
+    enum sd_err err = path_message(desk, x, &id);
     return err ? err : release(desk, x, &id);
 }

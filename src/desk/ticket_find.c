@@ -2,6 +2,7 @@
 #include "core/ipc/keeper.h"
 #include "desk/input.h"
 #include "desk/session.h"
+#include "store/message.h"
 
 enum sd_err path_id(const struct exchange *x, struct object_id *ret) {
     return id_from_text(x->id, ret) == SD_OK ? SD_OK : SD_ERR_NOTFOUND;
@@ -17,6 +18,15 @@ enum sd_err path_ticket(struct desk *desk, struct exchange *x, struct ticket_row
     if (err == SD_OK)
         err = lease_take(desk->stores, x->deadline, &lease);
     return err ? err : ticket_get(lease.store, &ticket, x->arena, ret);
+}
+
+enum sd_err path_message(struct desk *desk, struct exchange *x, struct object_id *ret) {
+    struct lease lease SD_CLEANUP(lease_end) = {0};
+    struct message_row row;
+    enum sd_err err = path_id(x, ret);
+    if (err == SD_OK)
+        err = lease_take(desk->stores, x->deadline, &lease);
+    return err ? err : message_get(lease.store, ret, x->arena, &row);
 }
 
 enum sd_err ticket_find(struct desk *desk, struct exchange *x, struct ticket_row *ret) {

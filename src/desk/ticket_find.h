@@ -11,6 +11,9 @@ enum sd_err ticket_find(struct desk *desk, struct exchange *x, struct ticket_row
 /* The same wherever its queue is, for acts on which the keeper alone has a say. */
 enum sd_err path_ticket(struct desk *desk, struct exchange *x, struct ticket_row *ret) SD_MUST_CHECK;
 
+/* The message that the path names, if it is there: the keeper alone has a say. SD_ERR_NOTFOUND. */
+enum sd_err path_message(struct desk *desk, struct exchange *x, struct object_id *ret) SD_MUST_CHECK;
+
 /* By id, or by the number that people use. SD_ERR_NOTFOUND: none. Says nothing about whether this person may know of it. */
 enum sd_err ticket_named(struct desk *desk, struct exchange *x, struct span text, struct ticket_row *ret) SD_MUST_CHECK;
 

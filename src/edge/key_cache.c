@@ -81,8 +81,7 @@ static void *run(void *arg) {
             wait_ms = cache->fresh_until_ms - clock_unix_ms(); /* ours alone to write, once started */
             wait_ms = wait_ms < RETRY_MS ? RETRY_MS : wait_ms > LONGEST_MS ? LONGEST_MS : wait_ms;
         }
-        struct timespec pause = {wait_ms / 1000, wait_ms % 1000 * 1000000};
-        (void)nanosleep(&pause, NULL);
+        clock_pause_ms(wait_ms);
     }
     return NULL;
 }

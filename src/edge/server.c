@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OUT_OF_DESCRIPTORS_MS 100
@@ -121,11 +120,6 @@ static void welcome(struct server *server, int fd, const struct sockaddr_storage
     }
 }
 
-static void pause_ms(long ms) {
-    struct timespec pause = {0, ms * 1000000};
-    (void)nanosleep(&pause, NULL);
-}
-
 static void *run_listener(void *arg) {
     struct listener *listener = arg;
     for (;;) {
@@ -133,14 +127,14 @@ static void *run_listener(void *arg) {
         struct sockaddr_storage from = {0};
         socklen_t n = sizeof from;
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            pause_ms(OUT_OF_DESCRIPTORS_MS);
+            clock_pause_ms(OUT_OF_DESCRIPTORS_MS);
         if (fds[1].revents)
             return NULL;
         int fd = accept4(listener->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0)
             welcome(listener->server, fd, &from);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            pause_ms(OUT_OF_DESCRIPTORS_MS); /* sessions end and give some back */
+            clock_pause_ms(OUT_OF_DESCRIPTORS_MS); /* sessions end and give some back */
     }
 }
 

@@ -92,15 +92,10 @@ static void give_line(struct clamd *clamd, struct line *line) {
     pthread_mutex_unlock(&clamd->lock);
 }
 
-static void pause_ms(long ms) {
-    const struct timespec wait = {0, ms * 1000000};
-    (void)nanosleep(&wait, NULL);
-}
-
 static enum sd_err dial(const struct clamd *clamd, struct deadline deadline, int *ret_fd) {
     enum sd_err err = connector_connect(clamd->connector, clamd->endpoint, deadline, ret_fd);
     while (err == SD_ERR_BUSY && !deadline_passed(deadline)) {
-        pause_ms(FULL_RETRY_MS);
+        clock_pause_ms(FULL_RETRY_MS);
         err = connector_connect(clamd->connector, clamd->endpoint, deadline, ret_fd);
     }
     return err;

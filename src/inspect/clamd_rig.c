@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CLAMD "/usr/sbin/clamd"
@@ -70,11 +69,6 @@ static bool says(const struct clamd_rig *rig, struct span command, const char *e
     return ok;
 }
 
-static void pause_ms(long ms) {
-    const struct timespec wait = {0, ms * 1000000};
-    (void)nanosleep(&wait, NULL);
-}
-
 void clamd_rig_run(struct clamd_rig *rig) {
     char conf[128];
     struct deadline deadline = deadline_in_ms(START_MS);
@@ -91,7 +85,7 @@ void clamd_rig_run(struct clamd_rig *rig) {
     }
     while (!says(rig, SPAN("zPING\0"), "PONG")) {
         must(!deadline_passed(deadline) && waitpid(rig->pid, NULL, WNOHANG) == 0);
-        pause_ms(20);
+        clock_pause_ms(20);
     }
 }
 
@@ -149,10 +143,10 @@ void clamd_rig_learn(struct clamd_rig *rig, const char *name, struct span bytes)
 
 void clamd_rig_reload(struct clamd_rig *rig) {
     must(says(rig, SPAN("zRELOAD\0"), "RELOADING"));
-    pause_ms(500); /* it loads them beside the old ones */
+    clock_pause_ms(500); /* it loads them beside the old ones */
     struct deadline deadline = deadline_in_ms(START_MS);
     while (!says(rig, SPAN("zPING\0"), "PONG")) {
         must(!deadline_passed(deadline));
-        pause_ms(20);
+        clock_pause_ms(20);
     }
 }

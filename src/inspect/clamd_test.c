@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -53,10 +52,6 @@ static void say_line(int fd, const char *format, unsigned id) {
     char text[256];
     int n = snprintf(text, sizeof text, format, id);
     say(fd, text, (size_t)n + 1);
-}
-
-static void pause_ms(long ms) {
-    (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
 /* False: it hangs up. */
@@ -98,7 +93,7 @@ static bool answer(int fd, unsigned id) {
     case SAYS_NOTHING:
         return true;
     case LATE:
-        pause_ms(600);
+        clock_pause_ms(600);
         say_line(fd, "%u: fd[9]: OK", id);
         return true;
     }
@@ -219,7 +214,7 @@ static void a_late_answer_is_nobody_s(void **state) {
     atomic_store(&conduct, LATE);
     assert_int_equal(ask(clamd, 200, &result), SD_ERR_TIMEOUT);
     atomic_store(&conduct, SAYS_FOUND);
-    pause_ms(700);
+    clock_pause_ms(700);
     assert_int_equal(ask(clamd, WAIT_MS, &result), SD_OK);
     assert_int_equal(result.findings, FINDING_BIT(VIRUS));
     assert_int_equal(atomic_load(&connections), 2);

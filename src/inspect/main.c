@@ -8,6 +8,7 @@
 #include "auth/dns_ipc.h"
 #include "auth/dns_recent.h"
 #include "core/log.h"
+#include "core/peers.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,15 +17,11 @@
 #define IPC_TABLE inspect_ops
 #include "core/ipc/gen_dispatch.h"
 
-#define PEERS_MAX 16
 #define POLICY_ARENA_BYTES ((size_t)8 * 1024 * 1024) /* the lists of an administrator, and how each entry reads */
 #define KEEPER_THREADS 2                             /* answers are few */
 #define INSPECT_STACK_BYTES ((size_t)1024 * 1024)    /* the HTML parser and ICU take more than a role's usual thread */
 
 static struct inspector inspector;
-static bool started;
-static struct ipc_conn *early[PEERS_MAX]; /* links that came before start */
-static size_t early_count;
 
 static void *serve(void *arg) {
     struct ipc_conn *conn = arg;
@@ -42,19 +39,11 @@ static void *serve(void *arg) {
     return NULL;
 }
 
-static enum sd_err serve_peer(struct ipc_conn *conn) {
-    int64_t threads = ipc_conn_peer(conn) == PEER_EDGE ? config_int(inspector.config, "inspect.threads") : KEEPER_THREADS;
-    enum sd_err err = SD_OK;
-    for (int64_t i = 0; i < threads && err == SD_OK; i++) {
-        unsigned long thread;
-        struct ipc_conn *ref = ipc_conn_ref(conn);
-        err = role_thread_sized("judge", INSPECT_STACK_BYTES, serve, ref, &thread);
-        if (err)
-            ipc_conn_unref(&ref);
-    }
-    ipc_conn_unref(&conn);
-    return err;
+static int64_t threads_for(const struct ipc_conn *conn) {
+    return ipc_conn_peer(conn) == PEER_EDGE ? config_int(inspector.config, "inspect.threads") : KEEPER_THREADS;
 }
+
+static struct peers peers = {.name = "judge", .stack_bytes = INSPECT_STACK_BYTES, .threads = threads_for, .serve = serve};
 
 static enum sd_err prepare(struct role_ctx *ctx) {
     inspector.config = role_config(ctx);
@@ -72,24 +61,13 @@ static enum sd_err prepare(struct role_ctx *ctx) {
 }
 
 static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
-    struct ipc_conn *conn = ipc_conn_new(fd, peer, instance);
-    if (!conn)
-        return SD_ERR_NOMEM;
-    if (started)
-        return serve_peer(conn);
-    if (early_count == PEERS_MAX)
-        return SD_ERR_LIMIT;
-    early[early_count++] = conn;
-    return SD_OK;
+    return peers_add(&peers, peer, instance, fd);
 }
 
 static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
     unsigned long thread;
     enum sd_err err = role_thread("scanner", health_run, &inspector.health, &thread);
-    started = true;
-    for (size_t i = 0; i < early_count && err == SD_OK; i++)
-        err = serve_peer(early[i]);
-    return err;
+    return err ? err : peers_start(&peers);
 }
 
 /* Asked every second by the supervisor, which starts us again. */

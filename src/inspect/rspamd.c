@@ -1,5 +1,6 @@
 #include "inspect/rspamd.h"
 
+#include "core/file.h"
 #include "core/log.h"
 #include "inspect/http.h"
 
@@ -48,12 +49,6 @@ static void put_question(struct buf *fields, const struct spam_question *q) {
         http_field(fields, "Rcpt", q->recipients[i]);
 }
 
-static void close_fd(int *fd) {
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 static void note(struct rspamd *rspamd, enum sd_err err) {
     bool was_down = atomic_exchange(&rspamd->down, err != SD_OK);
     if (was_down != (err != SD_OK))
@@ -68,7 +63,7 @@ enum sd_err rspamd_begin(struct rspamd *rspamd, const struct spam_question *ques
     enum sd_err err = connector_connect(rspamd->connector, rspamd->check, deadline, &fd);
     err = err ? err : http_send(fd, "/checkv2", buf_span(&fields), question->letter, deadline);
     if (err)
-        close_fd(&fd);
+        fd_close(&fd);
     *ret_fd = fd;
     if (err)
         note(rspamd, err);
@@ -188,7 +183,7 @@ void rspamd_learn(struct rspamd *rspamd, bool spam, struct span letter, struct d
     enum sd_err err = connector_connect(rspamd->connector, rspamd->learn, deadline, &fd);
     err = err ? err : http_send(fd, spam ? "/learnspam" : "/learnham", buf_span(&fields), letter, deadline);
     err = err ? err : http_receive(fd, deadline, &status, &body);
-    close_fd(&fd);
+    fd_close(&fd);
     *ret_problem = problem_of(err, status, buf_span(&body));
     if (**ret_problem)
         log_warn("inspect.learn", "status=%u error=%s", status, sd_err_name(err));

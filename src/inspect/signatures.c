@@ -13,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IDLE_MS (60 * 60 * 1000)
 #define FILES_MAX 10000 /* a hundred is many */
 
 struct signatures {
@@ -59,14 +58,14 @@ static struct signatures_stamp look(DIR *folder) {
     return stamp;
 }
 
-static enum sd_err answer(int fd, uint32_t id, DIR *folder) {
+static enum sd_err answer(int fd, const struct ipc_msg *asked, void *folder) {
     struct ipc_out out SD_CLEANUP(ipc_out_free) = ipc_out_new();
-    const struct ipc_msg head = {.id = id, .is_reply = true};
+    const struct ipc_msg head = {.id = asked->id, .is_reply = true};
     const struct signatures_stamp stamp = look(folder);
     buf_u32(&out.body, stamp.mark);
     buf_u64(&out.body, (uint64_t)stamp.newest_ms);
     buf_u64(&out.body, (uint64_t)stamp.changed_ms);
-    return ipc_send(fd, &head, &out, deadline_in_ms(IDLE_MS));
+    return ipc_send(fd, &head, &out, deadline_in_ms(ASIDE_SEND_MS));
 }
 
 /* The folder is opened by its path once, as whoever the role is run as; then nothing is any more. */
@@ -76,14 +75,8 @@ static void run(int fd, void *arg) {
     if (err == SD_ERR_UNSUPPORTED) /* an old kernel: what its user may read stays readable */
         err = SD_OK;
     err = err ? err : sandbox_calls_only(CALLS_FILES);
-    while (err == SD_OK) {
-        struct ipc_msg *msg SD_CLEANUP(ipc_msg_free) = NULL;
-        err = ipc_recv(fd, deadline_in_ms(IDLE_MS), &msg);
-        if (err == SD_ERR_TIMEOUT)
-            err = SD_OK;
-        else if (err == SD_OK)
-            err = answer(fd, msg->id, folder);
-    }
+    if (err == SD_OK)
+        aside_serve(fd, answer, folder);
 }
 
 /* ---- the role's side ---- */

@@ -19,16 +19,9 @@ static struct span hash_span(const struct contact_hash *hash) {
     return span_of(hash->b, sizeof hash->b);
 }
 
-static bool is_zero(struct span s) {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i])
-            return false;
-    return true;
-}
-
 /* Half of the Message-ID's hash: enough to tell one letter of a sender from the next. */
 static struct span letter_mark(const struct contact_letter *letter) {
-    return is_zero(letter->message_id_hash) ? SPAN_NONE : span_sub(letter->message_id_hash, 0, CONTACT_HASH_BYTES);
+    return span_is_zero(letter->message_id_hash) ? SPAN_NONE : span_sub(letter->message_id_hash, 0, CONTACT_HASH_BYTES);
 }
 
 /* ---- recalling ---- */

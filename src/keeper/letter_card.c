@@ -14,52 +14,54 @@ enum adopt_outcome letter_refuse(struct letter *letter, const char *reason) {
 
 static const uint8_t no_digest[SHA256_BYTES];
 
-static enum sd_err read_card_2(struct letter *letter) {
-    struct cards_adoption_v2 c;
-    enum sd_err err = cards_adoption_v2_decode(buf_span(&letter->plain), NULL, &c);
-    if (err == SD_OK)
-        letter->card = (struct cards_adoption_v3){.object_key = c.object_key,
-                                                  .attachment_keys = c.attachment_keys,
-                                                  .source_digest = c.source_digest,
-                                                  .attachment_digests = c.attachment_digests,
-                                                  .from_address = c.from_address,
-                                                  .message_id_hash = c.message_id_hash,
-                                                  .reference_hashes = c.reference_hashes,
-                                                  .tokens = c.tokens,
-                                                  .automatic = c.automatic,
-                                                  .signals = c.signals,
-                                                  .weight = c.weight,
-                                                  .trust_domain = c.trust_domain,
-                                                  .contact_domain = c.contact_domain,
-                                                  .contact_name = c.contact_name,
-                                                  .contact_looks = c.contact_looks,
-                                                  .people = c.people,
-                                                  .tls = c.tls,
-                                                  .letter_digest = span_of(no_digest, sizeof no_digest)};
-    return err;
+/* Each version says what the one before did, and something besides. */
+static struct cards_adoption_v2 version_2_of(const struct cards_adoption_v1 *c) {
+    return (struct cards_adoption_v2){.object_key = c->object_key,
+                                      .attachment_keys = c->attachment_keys,
+                                      .source_digest = c->source_digest,
+                                      .attachment_digests = c->attachment_digests,
+                                      .from_address = c->from_address,
+                                      .message_id_hash = c->message_id_hash,
+                                      .reference_hashes = c->reference_hashes,
+                                      .tokens = c->tokens,
+                                      .automatic = c->automatic};
 }
 
-static enum sd_err read_card_1(struct letter *letter) {
-    struct cards_adoption_v1 c;
-    enum sd_err err = cards_adoption_v1_decode(buf_span(&letter->plain), NULL, &c);
-    if (err == SD_OK)
-        letter->card = (struct cards_adoption_v3){.object_key = c.object_key,
-                                                  .attachment_keys = c.attachment_keys,
-                                                  .source_digest = c.source_digest,
-                                                  .attachment_digests = c.attachment_digests,
-                                                  .from_address = c.from_address,
-                                                  .message_id_hash = c.message_id_hash,
-                                                  .reference_hashes = c.reference_hashes,
-                                                  .tokens = c.tokens,
-                                                  .automatic = c.automatic,
-                                                  .letter_digest = span_of(no_digest, sizeof no_digest)};
-    return err;
+static struct cards_adoption_v3 version_3_of(const struct cards_adoption_v2 *c) {
+    return (struct cards_adoption_v3){.object_key = c->object_key,
+                                      .attachment_keys = c->attachment_keys,
+                                      .source_digest = c->source_digest,
+                                      .attachment_digests = c->attachment_digests,
+                                      .from_address = c->from_address,
+                                      .message_id_hash = c->message_id_hash,
+                                      .reference_hashes = c->reference_hashes,
+                                      .tokens = c->tokens,
+                                      .automatic = c->automatic,
+                                      .signals = c->signals,
+                                      .weight = c->weight,
+                                      .trust_domain = c->trust_domain,
+                                      .contact_domain = c->contact_domain,
+                                      .contact_name = c->contact_name,
+                                      .contact_looks = c->contact_looks,
+                                      .people = c->people,
+                                      .tls = c->tls,
+                                      .letter_digest = span_of(no_digest, sizeof no_digest)};
 }
 
 static enum sd_err read_card(struct letter *letter) {
+    struct span plain = buf_span(&letter->plain);
+    struct cards_adoption_v1 first;
+    struct cards_adoption_v2 second = {0};
+    enum sd_err err = SD_OK;
     if (letter->header.version == VERSION)
-        return cards_adoption_v3_decode(buf_span(&letter->plain), NULL, &letter->card);
-    return letter->header.version == VERSION_2 ? read_card_2(letter) : read_card_1(letter);
+        return cards_adoption_v3_decode(plain, NULL, &letter->card);
+    if (letter->header.version == VERSION_2)
+        err = cards_adoption_v2_decode(plain, NULL, &second);
+    else if ((err = cards_adoption_v1_decode(plain, NULL, &first)) == SD_OK)
+        second = version_2_of(&first);
+    if (err == SD_OK)
+        letter->card = version_3_of(&second);
+    return err;
 }
 
 /* Header and card in order, and the card authentic: else the letter is refused. Errors are ours. */

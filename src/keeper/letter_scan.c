@@ -10,13 +10,6 @@
 
 #define VERSION_TELLS 3 /* from then on the card has the digest of the letter as it was inspected */
 
-static bool all_zero(struct span s) {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i])
-            return false;
-    return true;
-}
-
 /* ---- at the door ---- */
 
 static struct object_found found_of(const struct verdict_part *part, const struct verdict_kept *verdict, int64_t epoch) {
@@ -67,7 +60,7 @@ enum sd_err letter_scan(struct keeper *k, struct letter *letter) {
     *scan = (struct letter_scan){.count = (uint16_t)(letter->header.attachments + 1)};
     if (scan->count > VERDICT_PARTS_MAX)
         return SD_ERR_BUG;
-    scan->told = !all_zero(letter->card.letter_digest) && verdicts_find(k, letter->card.letter_digest, &verdict);
+    scan->told = !span_is_zero(letter->card.letter_digest) && verdicts_find(k, letter->card.letter_digest, &verdict);
     enum sd_err err = scan->told ? epoch_of(k, verdict.engine, &epoch) : SD_OK;
     if (err)
         return err;

@@ -132,13 +132,6 @@ enum sd_err letter_settle_ticket(struct keeper *k, struct letter *letter) {
 
 /* ---- who takes part ---- */
 
-static bool all_zero(struct span s) {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i])
-            return false;
-    return true;
-}
-
 static enum sd_err add_part(struct keeper *k, const struct letter *letter, const struct sha256 *person,
                             enum trust_level trust) {
     struct query q = db_query(k->db, SQL_PARTICIPANT_ADD);
@@ -187,7 +180,7 @@ static enum sd_err add_people(struct keeper *k, const struct letter *letter) {
 
 enum sd_err letter_remember(struct keeper *k, const struct letter *letter) {
     enum sd_err err = SD_OK;
-    if (!all_zero(letter->card.message_id_hash)) {
+    if (!span_is_zero(letter->card.message_id_hash)) {
         struct query q = db_query(k->db, SQL_MESSAGE_ADD);
         query_blob(&q, letter->card.message_id_hash);
         query_blob(&q, span_of(letter->ticket, ID_BYTES));

@@ -32,16 +32,6 @@ static struct {
 
 /* ---- init ---- */
 
-static size_t split_domains(struct span list, struct span *to, size_t max) {
-    struct span_split split = span_split_start(list);
-    struct span part;
-    size_t n = 0;
-    while (n < max && span_split_next(&split, ',', &part))
-        if (span_trim(part).n)
-            to[n++] = span_trim(part);
-    return n;
-}
-
 static enum sd_err print_public(const struct keeper_spec *spec) {
     struct keeper *k = NULL;
     struct buf json SD_CLEANUP(buf_free) = buf_new(60000);
@@ -65,7 +55,7 @@ static enum sd_err print_public(const struct keeper_spec *spec) {
 static int init_main(const char *dir, const char *list) {
     struct span domains[DOMAINS_MAX];
     struct keeper_spec spec = {.dir = dir, .now_ms = clock_unix_ms, .cost = PASSWORD_COST};
-    size_t count = split_domains(span_cstr(list), domains, SD_COUNT(domains));
+    size_t count = span_list(span_cstr(list), domains, SD_COUNT(domains));
     enum sd_err err = count ? keeper_create(&spec, domains, count) : SD_ERR_CONFIG;
     if (err == SD_OK)
         err = print_public(&spec);

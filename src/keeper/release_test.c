@@ -16,19 +16,12 @@
 static struct rig rig;
 static struct rig_person agent, boss, guard;
 
-static void add(const char *email, const char *role, const char *queue, struct rig_person *person) {
-    rig_add(&rig, email, role, queue, person);
-    assert_int_equal(rig_sign_in(&rig, email, RIG_PASSWORD, person), SIGN_IN_OK);
-}
-
 static int setup(SD_UNUSED void **state) {
     rig_new(&rig);
-    struct access_settings access = access_settings_default();
-    access.passkey_roles = 0; /* gestures are made by hand here */
-    keeper_set_access(rig.k, &access);
-    add("agent@example.test", "agent", "support", &agent);
-    add("boss@example.test", "supervisor", "support", &boss);
-    add("guard@example.test", "security", NULL, &guard);
+    rig_without_passkeys(&rig);
+    rig_add_signed_in(&rig, "agent@example.test", "agent", "support", &agent);
+    rig_add_signed_in(&rig, "boss@example.test", "supervisor", "support", &boss);
+    rig_add_signed_in(&rig, "guard@example.test", "security", NULL, &guard);
     return 0;
 }
 

@@ -16,21 +16,12 @@
 static struct rig rig;
 static struct rig_person agent, guard;
 
-static void relax(void) {
-    struct access_settings access = access_settings_default();
-    access.passkey_roles = 0;
-    keeper_set_access(rig.k, &access);
-}
-
 static int setup(SD_UNUSED void **state) {
     rig_new(&rig);
-    relax();
-    rig_add(&rig, "agent@example.test", "agent", "support", &agent);
-    rig_add(&rig, "guard@example.test", "security", NULL, &guard);
-    return rig_sign_in(&rig, "agent@example.test", RIG_PASSWORD, &agent) == SIGN_IN_OK &&
-                   rig_sign_in(&rig, "guard@example.test", RIG_PASSWORD, &guard) == SIGN_IN_OK
-               ? 0
-               : 1;
+    rig_without_passkeys(&rig);
+    rig_add_signed_in(&rig, "agent@example.test", "agent", "support", &agent);
+    rig_add_signed_in(&rig, "guard@example.test", "security", NULL, &guard);
+    return 0;
 }
 
 static int teardown(SD_UNUSED void **state) {
@@ -266,7 +257,7 @@ static void many_are_hunted(SD_UNUSED void **state) {
     assert_true(found >= 100);
     rig_crash(&rig);
     rig_open(&rig);
-    relax();
+    rig_without_passkeys(&rig);
     assert_int_equal(due_now().hunt, 0); /* nobody said how the scanner is */
     say(true, true, "ClamAV 3/2/1");
     assert_int_equal(hunt_all(&mine), found);
@@ -315,7 +306,7 @@ static void came_out_later(SD_UNUSED void **state) {
     assert_int_equal(opens(file, FACET_FILE), SD_OK);
     rig_crash(&rig);
     rig_open(&rig);
-    relax();
+    rig_without_passkeys(&rig);
     find(OBJECT_MALICIOUS, "ClamAV 4/2/1");
     rep = incidents();
     assert_int_equal(rep.incidents.count, 2);

@@ -493,3 +493,14 @@ struct audit_report rig_verify(struct rig *rig) {
     assert_int_equal(audit_verify((const char *)rig->k->log_dir.p, &rig->k->log_key, &range, &report), SD_OK);
     return report;
 }
+
+void rig_add_signed_in(struct rig *rig, const char *email, const char *role, const char *queue, struct rig_person *ret) {
+    rig_add(rig, email, role, queue, ret);
+    assert_int_equal(rig_sign_in(rig, email, RIG_PASSWORD, ret), SIGN_IN_OK);
+}
+
+void rig_without_passkeys(struct rig *rig) {
+    struct access_settings access = access_settings_default();
+    access.passkey_roles = 0;
+    keeper_set_access(rig->k, &access);
+}

@@ -18,19 +18,15 @@ static const struct unit {
 #define UNIT_PX 0
 #define UNIT_PERCENT 4
 
-static bool is_digit(uint8_t c) {
-    return c >= '0' && c <= '9';
-}
-
 /* Digits with at most one point; what is finer than hundredths is left out. */
 static bool read_number(struct lex *x, int32_t *ret) {
     bool minus = lex_take(x, '-');
     struct span whole, fraction = SPAN_NONE;
     if (!minus)
         (void)lex_take(x, '+');
-    whole = lex_while(x, is_digit);
+    whole = lex_while(x, lex_is_digit);
     if (lex_take(x, '.'))
-        fraction = lex_while(x, is_digit);
+        fraction = lex_while(x, lex_is_digit);
     if (whole.n + fraction.n == 0 || whole.n > 6)
         return false;
     int32_t value = 0;

@@ -8,10 +8,6 @@ struct date {
     int zone_minutes;
 };
 
-static bool is_digit(uint8_t c) {
-    return c >= '0' && c <= '9';
-}
-
 static bool is_letter(uint8_t c) {
     c = lex_lower(c);
     return c >= 'a' && c <= 'z';
@@ -31,7 +27,7 @@ static int in_list(struct span word, const char *list) {
 }
 
 static enum sd_err number(struct lex *x, size_t min_digits, size_t max_digits, unsigned *ret) {
-    struct span digits = lex_while(x, is_digit);
+    struct span digits = lex_while(x, lex_is_digit);
     uint64_t value;
     if (digits.n < min_digits || digits.n > max_digits || span_to_u64(digits, &value) != SD_OK)
         return SD_ERR_PARSE;
@@ -41,7 +37,7 @@ static enum sd_err number(struct lex *x, size_t min_digits, size_t max_digits, u
 
 static enum sd_err day_name(struct lex *x) {
     skip(x);
-    if (x->at < x->s.n && is_digit(x->s.p[x->at]))
+    if (x->at < x->s.n && lex_is_digit(x->s.p[x->at]))
         return SD_OK;
     if (in_list(lex_while(x, is_letter), "SunMonTueWedThuFriSat") < 0)
         return SD_ERR_PARSE;

@@ -47,16 +47,12 @@ static void put_word(struct tag *t, enum html_attribute which, const char *name,
         }
 }
 
-static bool is_digit(uint8_t c) {
-    return c >= '0' && c <= '9';
-}
-
 /* HTML standard §2.4.4.4: digits, and whatever comes behind them. */
 static void put_number(struct tag *t, enum html_attribute which, const char *name, uint64_t min, uint64_t max, bool percent) {
     struct lex x = lex_of(span_trim(t->a->of[which]));
     uint64_t value = 0;
     char text[24];
-    struct span digits = lex_while(&x, is_digit);
+    struct span digits = lex_while(&x, lex_is_digit);
     bool is_percent = percent && lex_peek(&x) == '%';
     if (span_to_u64(digits, &value) != SD_OK || value < min || value > (is_percent ? 100 : max))
         return;
@@ -68,7 +64,7 @@ static void put_number(struct tag *t, enum html_attribute which, const char *nam
 int html_font_size(struct span s) {
     s = span_trim(s);
     bool sign = s.n == 2 && (s.p[0] == '+' || s.p[0] == '-');
-    if ((s.n != 1 && !sign) || !is_digit(s.p[s.n - 1]))
+    if ((s.n != 1 && !sign) || !lex_is_digit(s.p[s.n - 1]))
         return 0;
     int n = s.p[s.n - 1] - '0';
     n = !sign ? n : s.p[0] == '+' ? 3 + n : 3 - n;

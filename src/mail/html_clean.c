@@ -308,14 +308,10 @@ static void close_link(struct cleaner *c) {
 
 /* ---- elements ---- */
 
-static bool is_digit(uint8_t c) {
-    return c >= '0' && c <= '9';
-}
-
 static bool is_pixel(struct span size) {
     uint64_t n = 0;
     struct lex x = lex_of(span_trim(size));
-    return span_to_u64(lex_while(&x, is_digit), &n) == SD_OK && n <= PIXEL_MAX && lex_peek(&x) != '%';
+    return span_to_u64(lex_while(&x, lex_is_digit), &n) == SD_OK && n <= PIXEL_MAX && lex_peek(&x) != '%';
 }
 
 static bool is_fetched(struct span source) {

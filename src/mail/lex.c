@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+bool lex_is_digit(uint8_t c) {
+    return c >= '0' && c <= '9';
+}
+
 bool lex_is_wsp(uint8_t c) {
     return c == ' ' || c == '\t';
 }

@@ -8,6 +8,7 @@
 #include "core/arena.h"
 #include "core/buf.h"
 
+bool lex_is_digit(uint8_t c);
 bool lex_is_wsp(uint8_t c);   /* space and tab */
 bool lex_is_space(uint8_t c); /* and CR and LF: white space of a folded field body */
 bool lex_is_atext(uint8_t c); /* with bytes over 0x7f (RFC 6532 §3.2) */

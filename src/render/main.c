@@ -20,22 +20,18 @@
 #include "render/answer.h"
 
 #include "core/log.h"
-#include "core/role.h"
+#include "core/peers.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PEERS_MAX 4
 #define SEVERAL_S (60 * 60 * 1000)
 
 static struct renderer renderer;
 static struct launch_spec launch_spec;
 static char program[PATH_MAX];
-static bool started;
-static struct ipc_conn *early[PEERS_MAX]; /* links that came before start */
-static size_t early_count;
 
 static void *serve(void *arg) {
     struct ipc_conn *conn = arg;
@@ -52,18 +48,11 @@ static void *serve(void *arg) {
 }
 
 /* As many threads as there may be sandboxes: who asks for more waits in the channel. */
-static enum sd_err serve_peer(struct ipc_conn *conn) {
-    enum sd_err err = SD_OK;
-    for (int i = 0; i < LAUNCH_JOBS_MAX && err == SD_OK; i++) {
-        unsigned long thread;
-        struct ipc_conn *ref = ipc_conn_ref(conn);
-        err = role_thread("show", serve, ref, &thread);
-        if (err)
-            ipc_conn_unref(&ref);
-    }
-    ipc_conn_unref(&conn);
-    return err;
+static int64_t threads_for(SD_UNUSED const struct ipc_conn *conn) {
+    return LAUNCH_JOBS_MAX;
 }
+
+static struct peers peers = {.name = "show", .stack_bytes = ROLE_STACK_BYTES, .threads = threads_for, .serve = serve};
 
 /* It stands beside this program, wherever that is. */
 static enum sd_err find_program(void) {
@@ -103,26 +92,12 @@ static enum sd_err prepare(struct role_ctx *ctx) {
 }
 
 static enum sd_err on_peer(SD_UNUSED struct role_ctx *ctx, uint32_t peer, uint16_t instance, int fd) {
-    struct ipc_conn *conn = ipc_conn_new(fd, peer, instance);
-    if (!conn)
-        return SD_ERR_NOMEM;
-    if (started)
-        return serve_peer(conn);
-    if (early_count == PEERS_MAX) {
-        ipc_conn_unref(&conn);
-        return SD_ERR_BUSY;
-    }
-    early[early_count++] = conn;
-    return SD_OK;
+    return peers_add(&peers, peer, instance, fd);
 }
 
 static enum sd_err start(SD_UNUSED struct role_ctx *ctx) {
-    enum sd_err err = SD_OK;
     renderer_try(&renderer);
-    started = true;
-    for (size_t i = 0; i < early_count && err == SD_OK; i++)
-        err = serve_peer(early[i]);
-    return err;
+    return peers_start(&peers);
 }
 
 /* Nobody waits for previews: without them, Sealdesk is ready, and says what is missing. */

@@ -11,27 +11,17 @@ static struct store *store;
 static struct arena *arena;
 
 static int make(SD_UNUSED void **state) {
-    dir = test_dir_new();
-    assert_int_equal(store_create(dir.store), SD_OK);
-    store = test_store_open(&dir);
-    arena = arena_new(1024 * 1024);
-    assert_non_null(arena);
-    test_begin(store);
+    test_rows_make(&dir, &store, &arena);
     return 0;
 }
 
 static int drop(SD_UNUSED void **state) {
-    arena_free(&arena);
-    store_close(&store);
-    test_dir_free(&dir);
+    test_rows_drop(&dir, &store, &arena);
     return 0;
 }
 
 static struct ticket_row ticket(unsigned t) {
-    struct ticket_row row;
-    struct ticket_id id = test_ticket_id(t);
-    assert_int_equal(ticket_get(store, &id, arena, &row), SD_OK);
-    return row;
+    return test_ticket(store, t, arena);
 }
 
 /* Message n of ticket t with one attachment, which it gives. */

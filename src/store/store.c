@@ -24,15 +24,9 @@ static enum sd_err path_in(const char *dir, const char *name, char to[PATH_BYTES
     return n > 0 && n < PATH_BYTES ? SD_OK : SD_ERR_LIMIT;
 }
 
-static void close_fd(int *fd) {
-    if (*fd >= 0)
-        (void)close(*fd);
-    *fd = -1;
-}
-
 /* Exclusively made, with this mode whatever the umask is. */
 static enum sd_err make_file(const char *path, int flags) {
-    int fd SD_CLEANUP(close_fd) = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, FILE_MODE);
+    int fd SD_CLEANUP(fd_close) = open(path, O_RDWR | O_CREAT | O_CLOEXEC | flags, FILE_MODE);
     if (fd < 0)
         return errno == EEXIST ? SD_ERR_EXISTS : sd_err_from_errno(errno);
     return fchmod(fd, FILE_MODE) == 0 && fsync(fd) == 0 ? SD_OK : sd_err_from_errno(errno);
@@ -166,7 +160,7 @@ void store_close(struct store **store) {
         store_rollback(*store);
     sql_forget(*store);
     (void)sqlite3_close((*store)->db);
-    close_fd(&(*store)->lock_fd);
+    fd_close(&(*store)->lock_fd);
     free(*store);
     *store = NULL;
 }

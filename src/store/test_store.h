@@ -41,10 +41,33 @@ static inline void test_begin(struct store *store) {
     assert_int_equal(store_begin(store, deadline_in_ms(10000)), SD_OK);
 }
 
+/* A store that is in a transaction, in a folder of its own, and an arena for rows. */
+static inline void test_rows_make(struct test_dir *dir, struct store **store, struct arena **arena) {
+    *dir = test_dir_new();
+    assert_int_equal(store_create(dir->store), SD_OK);
+    *store = test_store_open(dir);
+    *arena = arena_new(4 * 1024 * 1024);
+    assert_non_null(*arena);
+    test_begin(*store);
+}
+
+static inline void test_rows_drop(struct test_dir *dir, struct store **store, struct arena **arena) {
+    arena_free(arena);
+    store_close(store);
+    test_dir_free(dir);
+}
+
 static inline struct ticket_id test_ticket_id(unsigned n) {
     struct ticket_id id = {{'T'}};
     memcpy(id.b + 8, &n, sizeof n);
     return id;
+}
+
+static inline struct ticket_row test_ticket(struct store *store, unsigned t, struct arena *arena) {
+    struct ticket_row row;
+    struct ticket_id id = test_ticket_id(t);
+    assert_int_equal(ticket_get(store, &id, arena, &row), SD_OK);
+    return row;
 }
 
 static inline struct object_id test_object_id(unsigned n) {
